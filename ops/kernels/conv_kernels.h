@@ -1,0 +1,40 @@
+/*
+ * conv_kernels.h - convolution in three directions and the matrix product.
+ */
+#ifndef ADZE_OPS_KERNELS_CONV_KERNELS_H
+#define ADZE_OPS_KERNELS_CONV_KERNELS_H
+
+#include "ops/kernels/staged.h"
+
+/* Cross-correlation over up to three axes; missing leading axes have size 1, kernel 1, stride 1, no padding.
+ * x [n, in0, in1, in2, cin], w [k0, k1, k2, cin/groups, cout], y [n, out0, out1, out2, cout]. */
+typedef struct ad_conv_shape {
+    int64_t n, in[3], out[3], kernel[3], stride[3], pad[3], dilation[3];   /* pad: before the first element */
+    int64_t cin, cout, groups;
+} ad_conv_shape;
+
+/* c [batch, m, n] = a [batch, m, k] b [batch, k, n] (+ bias [n]); a transposed operand lies as [batch, k, m] or [batch, n, k].
+ * shared_a / shared_b: that operand has no batch axis and serves every batch. */
+typedef struct ad_gemm_shape {
+    int64_t batch, m, n, k;
+    int transposed_a, transposed_b, shared_a, shared_b;
+} ad_gemm_shape;
+
+typedef struct ad_conv_kernel {
+    void (*plan)(const ad_conv_shape *s, ad_work *work);
+    void (*run)(const ad_conv_shape *s, int stage, int64_t unit, const ad_args *args);
+} ad_conv_kernel;
+
+typedef struct ad_gemm_kernel {
+    void (*plan)(const ad_gemm_shape *s, ad_work *work);
+    void (*run)(const ad_gemm_shape *s, int stage, int64_t unit, const ad_args *args);
+} ad_gemm_kernel;
+
+typedef struct ad_conv_kernels {
+    ad_conv_kernel forward;      /* a = x, b = w, bias [cout] or NULL, out = y */
+    ad_conv_kernel by_input;     /* a = gy, b = w, out = gx; bias [cin] or NULL, so that it serves transposed convolution too */
+    ad_conv_kernel by_weight;    /* a = x, b = gy, out = gw */
+    ad_gemm_kernel gemm;
+} ad_conv_kernels;
+
+#endif

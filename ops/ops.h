@@ -1,0 +1,81 @@
+/*
+ * ops.h - the standard op table, and a typed function for each op that C code and gradient rules call.
+ *
+ * Every function records one op (or, for composite ops, the ops it consists of) on the tape and returns its output 0. It returns NULL
+ * when the op refuses or the tape has failed before; check once, at the end. `attr` NULL means all defaults; a struct that is
+ * given is taken as it is, zeros included. The reference of all ops, `docs/ops.md`, is printed from the table (`adze help ops`).
+ */
+#ifndef ADZE_OPS_OPS_H
+#define ADZE_OPS_OPS_H
+
+#include "autograd/autograd.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+AD_API extern const ad_op *const ad_ops[];          /* every op, ended by NULL; made from ops/local.mk */
+AD_API extern const ad_library ad_standard;         /* ad_ops and the kernels of ops/kernels */
+AD_API ad_ctx *ad_new(const ad_options *options);   /* ad_ctx_new with the standard library */
+
+/* ---- elementwise, one operand ---- */
+
+#define AD_UNARY_MAP(X)                                                                                      \
+    X(neg) X(abs) X(exp) X(log) X(log1p) X(expm1) X(sqrt) X(rsqrt) X(square) X(reciprocal) X(sin) X(cos)     \
+    X(sigmoid) X(tanh) X(relu) X(softplus) X(gelu) X(erf) X(sign) X(is_positive) X(stop_gradient)
+#define X(name) AD_API ad_tensor *ad_##name(ad_tape *t, ad_tensor *x);
+AD_UNARY_MAP(X)
+#undef X
+AD_API ad_tensor *ad_scale(ad_tape *t, ad_tensor *x, double factor);        /* factor * x */
+AD_API ad_tensor *ad_shift(ad_tape *t, ad_tensor *x, double amount);        /* x + amount */
+AD_API ad_tensor *ad_power(ad_tape *t, ad_tensor *x, double exponent);      /* x^exponent, a constant exponent */
+AD_API ad_tensor *ad_clamp(ad_tape *t, ad_tensor *x, double lo, double hi);
+AD_API ad_tensor *ad_leaky_relu(ad_tape *t, ad_tensor *x, double slope);
+AD_API ad_tensor *ad_scale_gradient(ad_tape *t, ad_tensor *x, double factor);  /* x; its adjoint times factor */
+
+/* ---- elementwise, two operands, broadcasting as in NumPy (trailing axes aligned, sizes equal or 1) ---- */
+
+#define AD_BINARY_MAP(X) \
+    X(add) X(sub) X(mul) X(div) X(pow) X(maximum) X(minimum) X(greater) X(greater_equal) X(less) X(less_equal) X(equal)
+#define X(name) AD_API ad_tensor *ad_##name(ad_tape *t, ad_tensor *a, ad_tensor *b);
+AD_BINARY_MAP(X)
+#undef X
+AD_API ad_tensor *ad_where(ad_tape *t, ad_tensor *condition, ad_tensor *a, ad_tensor *b);  /* condition > 0 ? a : b */
+AD_API ad_tensor *ad_straight_through(ad_tape *t, ad_tensor *value, ad_tensor *source);    /* value; the adjoint goes to source */
+
+/* ---- shapes and data movement ---- */
+
+AD_API ad_tensor *ad_fill(ad_tape *t, const ad_shape *shape, double value);
+AD_API ad_tensor *ad_reshape(ad_tape *t, ad_tensor *x, const ad_shape *shape);
+AD_API ad_tensor *ad_permute(ad_tape *t, ad_tensor *x, const int *axes);              /* rank axes: out axis i is x axis axes[i] */
+AD_API ad_tensor *ad_broadcast_to(ad_tape *t, ad_tensor *x, const ad_shape *shape);
+AD_API ad_tensor *ad_sum_to(ad_tape *t, ad_tensor *x, const ad_shape *shape);         /* the adjoint of broadcast_to */
+AD_API ad_tensor *ad_concat(ad_tape *t, int n, ad_tensor *const *x, int axis);        /* negative axes count from the end */
+AD_API ad_tensor *ad_slice(ad_tape *t, ad_tensor *x, int axis, int64_t start, int64_t count);
+AD_API ad_tensor *ad_pad(ad_tape *t, ad_tensor *x, int axis, int64_t before, int64_t after);  /* with zeros */
+AD_API ad_tensor *ad_roll(ad_tape *t, ad_tensor *x, int axis, int64_t shift);
+AD_API ad_tensor *ad_gather(ad_tape *t, ad_tensor *table, ad_tensor *index);          /* rows of [R, ...] by I32 [..] */
+AD_API ad_tensor *ad_scatter_add(ad_tape *t, ad_tensor *rows, ad_tensor *index, int64_t n_rows);   /* its adjoint */
+AD_API ad_tensor *ad_one_hot(ad_tape *t, ad_tensor *labels, int64_t classes);         /* I32 [..] -> real [.., classes] */
+AD_API ad_tensor *ad_argmax(ad_tape *t, ad_tensor *x, int axis);                      /* I32; ties go to the lower index */
+
+/* ---- reductions; axes NULL: all; keep leaves size-1 axes ---- */
+
+AD_API ad_tensor *ad_sum(ad_tape *t, ad_tensor *x, const ad_ints *axes, bool keep);
+AD_API ad_tensor *ad_mean(ad_tape *t, ad_tensor *x, const ad_ints *axes, bool keep);
+AD_API ad_tensor *ad_max(ad_tape *t, ad_tensor *x, const ad_ints *axes, bool keep);
+AD_API ad_tensor *ad_softmax(ad_tape *t, ad_tensor *x);            /* over the last axis */
+AD_API ad_tensor *ad_log_softmax(ad_tape *t, ad_tensor *x);        /* over the last axis */
+
+/* ---- products ---- */
+
+typedef struct ad_matmul_attr {
+    bool transpose_a, transpose_b;
+} ad_matmul_attr;
+AD_API ad_tensor *ad_matmul(ad_tape *t, ad_tensor *a, ad_tensor *b, const ad_matmul_attr *attr);   /* [..,M,K] [..,K,N] */
+AD_API ad_tensor *ad_linear(ad_tape *t, ad_tensor *x, ad_tensor *w, ad_tensor *b);                 /* [..,I] [I,O] [O] or NULL */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
