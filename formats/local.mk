@@ -1,1 +1,2 @@
-# formats/local.mk
+# formats/local.mk - files to arrays and back.
+headers += formats/formats.h
