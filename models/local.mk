@@ -1,1 +1,2 @@
-# models/local.mk
+# models/local.mk - the model language.
+headers += models/models.h
