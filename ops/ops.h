@@ -74,6 +74,75 @@ typedef struct ad_matmul_attr {
 } ad_matmul_attr;
 AD_API ad_tensor *ad_matmul(ad_tape *t, ad_tensor *a, ad_tensor *b, const ad_matmul_attr *attr);   /* [..,M,K] [..,K,N] */
 AD_API ad_tensor *ad_linear(ad_tape *t, ad_tensor *x, ad_tensor *w, ad_tensor *b);                 /* [..,I] [I,O] [O] or NULL */
+AD_API ad_tensor *ad_channel_sum(ad_tape *t, ad_tensor *x);                                        /* [..,C] -> [C] */
+
+/* ---- convolution over 1 to 3 axes (by the rank of x: [N,..,C]) ---- */
+
+/* Lists hold one number per axis, or one for all. An empty stride or dilation means 1; an empty padding means "same": half of an odd
+ * kernel, none where the kernel equals the stride. */
+typedef struct ad_conv_attr {
+    int64_t out;                /* output channels: read where the weights are made; otherwise w says it */
+    ad_ints kernel;             /* read where the weights are made, and by conv_by_weight */
+    ad_ints stride, padding, dilation;
+    int64_t groups;             /* 0 is 1 */
+    bool bias;                  /* read where the weights are made */
+    ad_ints size;               /* conv_by_input: spatial sizes of its result */
+    ad_ints output_padding;     /* conv_transpose */
+} ad_conv_attr;
+AD_API ad_tensor *ad_conv(ad_tape *t, ad_tensor *x, ad_tensor *w, ad_tensor *b, const ad_conv_attr *attr);  /* w [k..,I/groups,O]; b or NULL */
+AD_API ad_tensor *ad_conv_by_input(ad_tape *t, ad_tensor *gy, ad_tensor *w, ad_tensor *b, const ad_conv_attr *attr);
+AD_API ad_tensor *ad_conv_by_weight(ad_tape *t, ad_tensor *x, ad_tensor *gy, const ad_conv_attr *attr);
+AD_API ad_tensor *ad_conv_transpose(ad_tape *t, ad_tensor *x, ad_tensor *w, ad_tensor *b, const ad_conv_attr *attr);  /* w [k..,I,O/groups] */
+
+/* ---- normalisation ---- */
+
+typedef struct ad_batch_norm_attr {
+    double eps, decay;          /* new average = decay * old + (1 - decay) * of the batch */
+    bool training;              /* statistics of the batch; else the running ones */
+} ad_batch_norm_attr;
+/* Normalises each channel. `mean` and `var` are the running statistics; where they are parameters, training commits the new ones. */
+AD_API ad_tensor *ad_batch_norm(ad_tape *t, ad_tensor *x, ad_tensor *scale, ad_tensor *shift, ad_tensor *mean, ad_tensor *var,
+                                const ad_batch_norm_attr *attr);
+
+typedef struct ad_norm_attr {
+    double eps;
+    int64_t groups;             /* group_norm */
+    bool affine;                /* read where the parameters are made */
+} ad_norm_attr;
+/* scale and shift [C], or both NULL. */
+AD_API ad_tensor *ad_layer_norm(ad_tape *t, ad_tensor *x, ad_tensor *scale, ad_tensor *shift, const ad_norm_attr *attr);
+AD_API ad_tensor *ad_group_norm(ad_tape *t, ad_tensor *x, ad_tensor *scale, ad_tensor *shift, const ad_norm_attr *attr);
+AD_API ad_tensor *ad_instance_norm(ad_tape *t, ad_tensor *x, ad_tensor *scale, ad_tensor *shift, const ad_norm_attr *attr);
+
+/* ---- pooling and resampling over 1 to 3 axes ---- */
+
+typedef struct ad_pool_attr {
+    ad_ints kernel, stride, padding, dilation;   /* stride empty: the kernel; dilation: max_pool only */
+    bool ceil_mode;             /* a last window that is only partly inside counts */
+    bool count_include_pad;     /* avg_pool: the divisor counts the padding */
+    ad_ints size;               /* gradient ops: spatial sizes of the input */
+} ad_pool_attr;
+AD_API ad_tensor *ad_avg_pool(ad_tape *t, ad_tensor *x, const ad_pool_attr *attr);
+AD_API ad_tensor *ad_max_pool(ad_tape *t, ad_tensor *x, const ad_pool_attr *attr);
+AD_API ad_tensor *ad_global_avg_pool(ad_tape *t, ad_tensor *x);     /* [N,..,C] -> [N,1..,C] */
+
+typedef enum ad_resize_mode {
+    AD_NEAREST, AD_BILINEAR_CORNERS, AD_BILINEAR_HALF_PIXEL, AD_BILINEAR_ASYMMETRIC,
+    AD_NEAREST_EXACT, AD_BICUBIC_CORNERS, AD_BICUBIC_HALF_PIXEL, AD_AREA
+} ad_resize_mode;
+typedef struct ad_resize_attr {
+    int64_t height, width;      /* of the result, two axes ... */
+    int mode;                   /* ad_resize_mode */
+    ad_ints size;               /* ... or its spatial sizes for any number of axes (height and width 0) */
+    double factor;              /* above 0: the source step is 1 / factor instead of input / output size */
+} ad_resize_attr;
+AD_API ad_tensor *ad_resize(ad_tape *t, ad_tensor *x, const ad_resize_attr *attr);
+AD_API ad_tensor *ad_upsample(ad_tape *t, ad_tensor *x, int64_t factor, ad_resize_mode mode);
+
+/* ---- attention ---- */
+
+/* softmax(q k^T / sqrt(d) + bias + mask) v per head: q, k, v [B,L,heads*d], bias [heads,L,L], mask [W,L,L] for batch item b % W. */
+AD_API ad_tensor *ad_attention(ad_tape *t, ad_tensor *q, ad_tensor *k, ad_tensor *v, ad_tensor *bias, ad_tensor *mask, int64_t heads);
 
 #ifdef __cplusplus
 }
