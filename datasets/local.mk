@@ -1,1 +1,2 @@
-# datasets/local.mk
+# datasets/local.mk - the sources of images, and the loader.
+headers += datasets/datasets.h

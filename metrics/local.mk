@@ -1,1 +1,2 @@
-# metrics/local.mk
+# metrics/local.mk - the scores.
+headers += metrics/metrics.h
