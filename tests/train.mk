@@ -1,0 +1,7 @@
+# tests/train.mk - random numbers, parameters, optimisers, training.
+check_PROGRAMS += tests/test_random tests/test_params
+TESTS += tests/test_random tests/test_params
+tests_test_random_SOURCES = tests/test_random.c
+tests_test_random_LDADD = $(TEST_LIBS)
+tests_test_params_SOURCES = tests/test_params.c
+tests_test_params_LDADD = $(TEST_LIBS)
