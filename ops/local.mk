@@ -8,3 +8,4 @@ op_files_layers =
 
 op_files = $(op_files_basic) $(op_files_layers)
 headers += ops/ops.h
+include ops/kernels/local.mk

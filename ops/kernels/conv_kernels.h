@@ -30,10 +30,16 @@ typedef struct ad_gemm_kernel {
     void (*run)(const ad_gemm_shape *s, int stage, int64_t unit, const ad_args *args);
 } ad_gemm_kernel;
 
+/* Operands: forward a = x, b = w, bias [cout] or NULL, out = y; by_input a = gy, b = w, bias [cin] or NULL (so that it serves
+ * transposed convolution too), out = gx; by_weight a = x, b = gy, out = gw; gemm as above. */
+#define AD_CONV_KERNELS(X)         \
+    X(forward, ad_conv_shape)      \
+    X(by_input, ad_conv_shape)     \
+    X(by_weight, ad_conv_shape)    \
+    X(gemm, ad_gemm_shape)
+
 typedef struct ad_conv_kernels {
-    ad_conv_kernel forward;      /* a = x, b = w, bias [cout] or NULL, out = y */
-    ad_conv_kernel by_input;     /* a = gy, b = w, out = gx; bias [cin] or NULL, so that it serves transposed convolution too */
-    ad_conv_kernel by_weight;    /* a = x, b = gy, out = gw */
+    ad_conv_kernel forward, by_input, by_weight;
     ad_gemm_kernel gemm;
 } ad_conv_kernels;
 

@@ -1,7 +1,7 @@
 /*
  * kernels.h - the table of kernels. Kernels are serial, see pointers and sizes, never allocate, and know nothing of tapes.
  *
- * Every kernel source is compiled once per variant (base in float, base in double, AVX2, AVX-512): `real` is the element type and
+ * Every kernel source is compiled once per variant (plain in float, plain in double, AVX2, AVX-512): `real` is the element type and
  * K(name) the name of the variant. One table per variant; an op reads its kernels from the table it is given.
  * Each family has a header of its own with a struct of function pointers, gathered here.
  */
@@ -13,7 +13,7 @@
 #include "ops/kernels/norm_kernels.h"
 
 typedef struct ad_kernels {
-    const char *name;              /* "base", "base64", "avx2", "avx512" */
+    const char *name;              /* "base", "base64", "fma64", "avx2", "avx512" */
     ad_conv_kernels conv;          /* convolution in three directions, matrix product */
     ad_element_kernels element;    /* elementwise functions, sums, softmax */
     ad_norm_kernels norm;          /* batch and layer norm, pooling, resizing, attention */

@@ -1,0 +1,100 @@
+/*
+ * simd.h - the vector operations that kernels are written in, the same for every variant.
+ *
+ * `vec` holds VL numbers of type `real` (1, 8 or 16), `mask` a truth value for each. The variant's own header defines them and
+ * v_load, v_store, v_load_n, v_store_n (only the first n lanes; n may be negative, VL or more), v_set1, v_add, v_sub, v_mul, v_div,
+ * v_fma (a * b + c, rounded once), v_fnma (c - a * b), v_max and v_min (b where either is NaN), v_sqrt, v_abs, v_neg, v_floor,
+ * v_gt, v_ge, v_lt, v_le, v_eq (masks), v_first (mask of the first n lanes), v_blend (m ? a : b).
+ * Elementary functions come from Sleef by the names whose bits agree between AVX2 and AVX-512; a tail is masked, never sent
+ * to another function.
+ */
+#ifndef ADZE_OPS_KERNELS_SIMD_H
+#define ADZE_OPS_KERNELS_SIMD_H
+
+#include <math.h>
+
+#ifdef ADZE_DOUBLE
+#define V_LIBM(name) name
+#else
+#define V_LIBM(name) name##f
+#endif
+
+/* a * b + c of single numbers, rounded once */
+static inline real r_fma(real a, real b, real c) { return V_LIBM(fma)(a, b, c); }
+
+#if defined(ADZE_SIMD_AVX512)
+#include "ops/kernels/simd_avx512.h"
+#elif defined(ADZE_SIMD_AVX2)
+#include "ops/kernels/simd_avx2.h"
+#else
+#include "ops/kernels/simd_scalar.h"
+#endif
+
+/* name, largest error in tenths of a unit in the last place */
+#define V_FUNCTION_MAP(X)                                                                                      \
+    X(exp, u10) X(log, u10) X(log1p, u10) X(expm1, u10) X(tanh, u10) X(sin, u10) X(cos, u10) X(erf, u10)       \
+    X(sinpi, u05) X(cospi, u05)
+#define X(name, ulp) static inline vec v_##name(vec x) { return V_SLEEF(name, ulp)(x); }
+V_FUNCTION_MAP(X)
+#undef X
+/* log and tanh within 3.5 units: two to three times as fast */
+static inline vec v_log_fast(vec x) { return V_SLEEF(log, u35)(x); }
+static inline vec v_tanh_fast(vec x) { return V_SLEEF(tanh, u35)(x); }
+static inline vec v_pow(vec x, vec y) { return V_SLEEF(pow, u10)(x, y); }
+
+static inline vec v_zero(void) { return v_set1(0); }
+
+/* A sum has one order whatever VL is: element i goes to virtual lane i % 16, and the sixteen lanes are folded in halves.
+ *
+ *     sum16 s = sum16_zero();
+ *     for (i = 0; i < n; i += 16)
+ *         for (p = 0; p < PARTS; p++) {                     (elements i + p * VL and the VL - 1 after it)
+ *             int64_t left = n - i - p * VL;
+ *             sum16_add(&s, p, v_load_n(x + i + p * VL, left));    (lanes past the end add zero)
+ *         }
+ *     total = sum16_fold(&s);
+ */
+enum { PARTS = 16 / VL };
+typedef struct sum16 {
+    vec part[PARTS];
+} sum16;
+
+static inline sum16 sum16_zero(void)
+{
+    sum16 s;
+    for (int p = 0; p < PARTS; p++)
+        s.part[p] = v_zero();
+    return s;
+}
+
+static inline void sum16_add(sum16 *s, int p, vec v)
+{
+    s->part[p] = v_add(s->part[p], v);
+}
+
+static inline real sum16_fold(const sum16 *s)
+{
+    real lane[16];
+    for (int p = 0; p < PARTS; p++)
+        v_store(lane + p * VL, s->part[p]);
+    for (int half = 8; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            lane[i] += lane[i + half];
+    return lane[0];
+}
+
+/* The sum of x[0 .. n-1] in that order. */
+static inline real sum16_of(int64_t n, const real *x)
+{
+    sum16 s = sum16_zero();
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int p = 0; p < PARTS; p++)
+            sum16_add(&s, p, v_load(x + i + p * VL));
+    if (i < n)
+        for (int p = 0; p < PARTS; p++)
+            if (n - i - p * VL > 0) sum16_add(&s, p, v_load_n(x + i + p * VL, n - i - p * VL));
+    return sum16_fold(&s);
+}
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * simd_avx2.h - the operations of simd.h on eight floats with AVX2 and FMA.
+ */
+#ifndef ADZE_OPS_KERNELS_SIMD_AVX2_H
+#define ADZE_OPS_KERNELS_SIMD_AVX2_H
+
+#include <immintrin.h>
+#include <sleef.h>
+
+enum { VL = 8 };
+typedef __m256 vec;
+typedef __m256 mask;
+
+#define V_SLEEF(name, ulp) Sleef_finz_##name##f8_##ulp##avx2
+
+static inline __m256i v_lanes(int64_t n)
+{
+    int count = n < 0 ? 0 : n > 8 ? 8 : (int)n;
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+static inline vec v_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline void v_store(float *p, vec a) { _mm256_storeu_ps(p, a); }
+static inline vec v_load_n(const float *p, int64_t n) { return _mm256_maskload_ps(p, v_lanes(n)); }
+static inline void v_store_n(float *p, vec a, int64_t n) { _mm256_maskstore_ps(p, v_lanes(n), a); }
+static inline vec v_set1(float a) { return _mm256_set1_ps(a); }
+static inline vec v_add(vec a, vec b) { return _mm256_add_ps(a, b); }
+static inline vec v_sub(vec a, vec b) { return _mm256_sub_ps(a, b); }
+static inline vec v_mul(vec a, vec b) { return _mm256_mul_ps(a, b); }
+static inline vec v_div(vec a, vec b) { return _mm256_div_ps(a, b); }
+static inline vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
+static inline vec v_fnma(vec a, vec b, vec c) { return _mm256_fnmadd_ps(a, b, c); }
+static inline vec v_max(vec a, vec b) { return _mm256_max_ps(a, b); }
+static inline vec v_min(vec a, vec b) { return _mm256_min_ps(a, b); }
+static inline vec v_sqrt(vec a) { return _mm256_sqrt_ps(a); }
+static inline vec v_abs(vec a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+static inline vec v_neg(vec a) { return _mm256_xor_ps(_mm256_set1_ps(-0.0f), a); }
+static inline vec v_floor(vec a) { return _mm256_floor_ps(a); }
+static inline mask v_gt(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+static inline mask v_ge(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_GE_OQ); }
+static inline mask v_lt(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+static inline mask v_le(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
+static inline mask v_eq(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
+static inline mask v_first(int64_t n) { return _mm256_castsi256_ps(v_lanes(n)); }
+static inline vec v_blend(mask m, vec a, vec b) { return _mm256_blendv_ps(b, a, m); }
+
+#endif

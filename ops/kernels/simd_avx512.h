@@ -1,0 +1,42 @@
+/*
+ * simd_avx512.h - the operations of simd.h on sixteen floats with AVX-512.
+ */
+#ifndef ADZE_OPS_KERNELS_SIMD_AVX512_H
+#define ADZE_OPS_KERNELS_SIMD_AVX512_H
+
+#include <immintrin.h>
+#include <sleef.h>
+
+enum { VL = 16 };
+typedef __m512 vec;
+typedef __mmask16 mask;
+
+#define V_SLEEF(name, ulp) Sleef_finz_##name##f16_##ulp##avx512f
+
+static inline mask v_first(int64_t n) { return (mask)(n <= 0 ? 0 : n >= 16 ? 0xffff : (1u << n) - 1); }
+
+static inline vec v_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void v_store(float *p, vec a) { _mm512_storeu_ps(p, a); }
+static inline vec v_load_n(const float *p, int64_t n) { return _mm512_maskz_loadu_ps(v_first(n), p); }
+static inline void v_store_n(float *p, vec a, int64_t n) { _mm512_mask_storeu_ps(p, v_first(n), a); }
+static inline vec v_set1(float a) { return _mm512_set1_ps(a); }
+static inline vec v_add(vec a, vec b) { return _mm512_add_ps(a, b); }
+static inline vec v_sub(vec a, vec b) { return _mm512_sub_ps(a, b); }
+static inline vec v_mul(vec a, vec b) { return _mm512_mul_ps(a, b); }
+static inline vec v_div(vec a, vec b) { return _mm512_div_ps(a, b); }
+static inline vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
+static inline vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_ps(a, b, c); }
+static inline vec v_max(vec a, vec b) { return _mm512_max_ps(a, b); }
+static inline vec v_min(vec a, vec b) { return _mm512_min_ps(a, b); }
+static inline vec v_sqrt(vec a) { return _mm512_sqrt_ps(a); }
+static inline vec v_abs(vec a) { return _mm512_abs_ps(a); }
+static inline vec v_neg(vec a) { return _mm512_xor_ps(_mm512_set1_ps(-0.0f), a); }
+static inline vec v_floor(vec a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
+static inline mask v_gt(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+static inline mask v_ge(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
+static inline mask v_lt(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+static inline mask v_le(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
+static inline mask v_eq(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+static inline vec v_blend(mask m, vec a, vec b) { return _mm512_mask_blend_ps(m, b, a); }
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * simd_scalar.h - the operations of simd.h on one number: the plain variants, in float and double.
+ *
+ * Sleef's purec names are the ones that any processor can run; they may differ from the vector ones in the last place.
+ */
+#ifndef ADZE_OPS_KERNELS_SIMD_SCALAR_H
+#define ADZE_OPS_KERNELS_SIMD_SCALAR_H
+
+#include <sleef.h>
+
+enum { VL = 1 };
+typedef real vec;
+typedef int mask;
+
+#ifdef ADZE_DOUBLE
+#define V_SLEEF(name, ulp) Sleef_cinz_##name##d1_##ulp##purec
+#else
+#define V_SLEEF(name, ulp) Sleef_cinz_##name##f1_##ulp##purec
+#endif
+
+static inline vec v_load(const real *p) { return *p; }
+static inline void v_store(real *p, vec a) { *p = a; }
+static inline vec v_load_n(const real *p, int64_t n) { return n > 0 ? *p : 0; }
+static inline void v_store_n(real *p, vec a, int64_t n) { if (n > 0) *p = a; }
+static inline vec v_set1(real a) { return a; }
+static inline vec v_add(vec a, vec b) { return a + b; }
+static inline vec v_sub(vec a, vec b) { return a - b; }
+static inline vec v_mul(vec a, vec b) { return a * b; }
+static inline vec v_div(vec a, vec b) { return a / b; }
+static inline vec v_fma(vec a, vec b, vec c) { return r_fma(a, b, c); }
+static inline vec v_fnma(vec a, vec b, vec c) { return r_fma(-a, b, c); }
+static inline vec v_max(vec a, vec b) { return a > b ? a : b; }
+static inline vec v_min(vec a, vec b) { return a < b ? a : b; }
+static inline vec v_sqrt(vec a) { return V_LIBM(sqrt)(a); }
+static inline vec v_abs(vec a) { return V_LIBM(fabs)(a); }
+static inline vec v_neg(vec a) { return -a; }
+static inline vec v_floor(vec a) { return V_LIBM(floor)(a); }
+static inline mask v_gt(vec a, vec b) { return a > b; }
+static inline mask v_ge(vec a, vec b) { return a >= b; }
+static inline mask v_lt(vec a, vec b) { return a < b; }
+static inline mask v_le(vec a, vec b) { return a <= b; }
+static inline mask v_eq(vec a, vec b) { return a == b; }
+static inline mask v_first(int64_t n) { return n > 0; }
+static inline vec v_blend(mask m, vec a, vec b) { return m ? a : b; }
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * variant.h - what every kernel source includes: the variant it is compiled for, and the prototypes of its kernels.
+ *
+ * A kernel source is compiled several times (local.mk). ADZE_VARIANT is the suffix of the names, ADZE_DOUBLE is defined where
+ * `real` is double. K(name) is the variant's name of a kernel: ad__name_avx2, ad__name_base64, ...
+ */
+#ifndef ADZE_OPS_KERNELS_VARIANT_H
+#define ADZE_OPS_KERNELS_VARIANT_H
+
+#include "ops/kernels/kernels.h"
+
+#define AD_PASTE_(name, variant) ad__##name##_##variant
+#define AD_PASTE(name, variant) AD_PASTE_(name, variant)
+#define K(name) AD_PASTE(name, ADZE_VARIANT)
+
+#ifdef ADZE_DOUBLE
+typedef double real;
+#else
+typedef float real;
+#endif
+
+#include "ops/kernels/simd.h"
+
+extern const ad_kernels K(table);
+
+#define X(name, shape)                                                          \
+    void K(conv_##name##_plan)(const shape *s, ad_work *work);                  \
+    void K(conv_##name##_run)(const shape *s, int stage, int64_t unit, const ad_args *args);
+AD_CONV_KERNELS(X)
+#undef X
+#define X(type, name, arguments) type K(element_##name) arguments;
+AD_ELEMENT_KERNELS(X)
+#undef X
+#define X(type, name, arguments) type K(norm_##name) arguments;
+AD_NORM_KERNELS(X)
+#undef X
+
+#endif
