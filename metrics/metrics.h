@@ -34,7 +34,7 @@ typedef struct ad_metric {
     const char *name;
     const char *title;            /* for tables: "GED²" */
     const char *doc;              /* formula, rules and source, one line */
-    bool higher_is_better;
+    int better;                   /* 1: higher is better, -1: lower is, 0: neither (how much samples differ) */
     bool probabilities;           /* needs c->probabilities */
     ad_status (*score)(ad_error *e, const ad_case *c, double *value);
 } ad_metric;
