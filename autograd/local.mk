@@ -1,8 +1,21 @@
 # autograd/local.mk - the engine.
 libcore_la_SOURCES += \
+	autograd/arena.c \
+	autograd/attr.c \
+	autograd/buffers.c \
+	autograd/chain.c \
+	autograd/context.c \
 	autograd/error.c \
+	autograd/eval.c \
+	autograd/gradients.c \
 	autograd/init.c \
+	autograd/internal.h \
 	autograd/params.c \
+	autograd/plan.c \
+	autograd/print.c \
 	autograd/random.c \
-	autograd/sha256.c
+	autograd/run.c \
+	autograd/sha256.c \
+	autograd/shape.c \
+	autograd/tape.c
 headers += autograd/autograd.h autograd/op.h autograd/error.h

@@ -1,0 +1,191 @@
+/*
+ * internal.h - what the files of the engine share: contexts, tapes, tensors, records.
+ */
+#ifndef ADZE_AUTOGRAD_INTERNAL_H
+#define ADZE_AUTOGRAD_INTERNAL_H
+
+#include "autograd/autograd.h"
+
+/* ---- arena: memory that is given back all at once ---- */
+
+typedef struct ad__block ad__block;
+typedef struct ad__arena {
+    ad__block *blocks;
+} ad__arena;
+void *ad__arena_alloc(ad__arena *a, size_t size);          /* zeroed, 16-byte aligned; NULL when memory is out */
+char *ad__arena_text(ad__arena *a, const char *text);      /* a copy */
+void ad__arena_free(ad__arena *a);
+void *ad__pages_alloc(size_t bytes);                       /* for large buffers; give back with free */
+
+/* ---- context ---- */
+
+#define AD__MAX_USER_OPS 64
+struct ad_ctx {
+    const ad_library *library;
+    const ad_op *user_ops[AD__MAX_USER_OPS];
+    int n_user_ops;
+    int threads;
+    ad_isa isa;
+    const void *kernels[2];
+    ad_error error;
+};
+
+/* ---- tape ---- */
+
+typedef enum ad__leaf { AD__COMPUTED, AD__INPUT, AD__CONSTANT, AD__PARAMETER } ad__leaf;
+
+typedef struct ad__record {
+    const ad_op *op;
+    const void *attr;
+    int n_in, n_out, index;
+    ad_tensor **in;              /* NULL where an optional operand is missing */
+    ad_tensor **out;
+    const ad_place *place;
+    const char *draw_path;       /* identity of what it draws; NULL if it does not */
+    int undoes;                  /* the record whose gradient rule made it, -1 in the forward part */
+} ad__record;
+
+struct ad_tensor {
+    ad_tape *tape;
+    ad_shape shape;
+    int id;                      /* position in tape->tensors */
+    ad__leaf leaf;
+    ad__record *record;          /* NULL for leaves */
+    int output;                  /* which output of it */
+    const char *name;            /* input name, parameter path */
+    ad_params *params;
+    void *value;                 /* constant: its values; input: set values; computed: define-by-run values */
+    uint64_t generation;         /* of tape->generation when `value` was computed */
+};
+
+typedef struct ad__commit {
+    ad_tensor *leaf, *value;
+} ad__commit;
+
+/* The reverse walk in progress. */
+typedef struct ad__walk {
+    bool *needed;                /* by tensor id: leads to a wanted one */
+    ad_tensor **adjoint;         /* by tensor id */
+    int n;                       /* tensors when the walk began */
+    int at;                      /* next record to walk back over */
+} ad__walk;
+
+struct ad_tape {
+    ad_ctx *ctx;
+    ad_precision precision;
+    ad__arena arena;
+    ad__record **records;
+    ad_tensor **tensors;
+    ad__commit *commits;
+    int n_records, cap_records, n_tensors, cap_tensors, n_commits, cap_commits;
+    const ad_place *place;
+    bool failed;
+    int undoing;                 /* record index while its gradient rule runs, else -1 */
+    ad__walk walk;
+    uint64_t generation, seed, step;
+    uint32_t draw;
+};
+
+size_t ad__dtype_bytes(ad_dtype dtype, ad_precision p);
+ad_status ad__shape_check(ad_error *e, const char *what, const ad_shape *s);
+/* Grows *array (elements of `size` bytes) so that it holds `need`; false when memory is out. */
+bool ad__grow(void *array, int *cap, int need, size_t size);
+/* True unless the op has an attribute `training` that is false. */
+bool ad__trains(const ad_op *op, const void *attr);
+const ad_attr *ad__attr_find(const ad_op *op, const char *name);
+/* "x0 [2,3], w [3,4]" of a record's inputs, for messages. */
+const char *ad__inputs_text(int n, ad_tensor *const *in, char *text, size_t size);
+
+/* ---- running one record, shared by define-by-run and programs ---- */
+
+/* First element of a real buffer that is not finite, or -1. */
+int64_t ad__not_finite(const ad_buffer *b, ad_precision p);
+/* Fails with op, place and the values around element i of output k. */
+ad_status ad__report_not_finite(ad_error *e, const ad__record *r, const ad_buffer *out, int64_t i, ad_precision p);
+void ad__scratch(const ad__record *r, ad_precision p, const void *kernels, ad_scratch *s);
+
+/* ---- plan ---- */
+
+typedef struct ad__value ad__value;
+typedef struct ad__step ad__step;
+typedef struct ad__chain ad__chain;
+
+typedef enum ad__place_kind { AD__NOWHERE, AD__ARENA, AD__EXTERNAL } ad__place_kind;
+
+struct ad__value {
+    ad_tensor *tensor;
+    int first, last;             /* steps between which it must stay; -1: not used */
+    int root;                    /* the value that stands for it after sharing (itself, unless shared) */
+    int alias;                   /* the value whose buffer it lies in (itself, unless an alias) */
+    ad__place_kind kind;
+    size_t offset, bytes;
+    bool keep;                   /* readable after the run */
+    bool in_chain;               /* lives and dies in a block of a chain */
+};
+
+struct ad__step {
+    const ad__record *record;    /* of a chain: its last member */
+    ad__chain *chain;            /* NULL for a single record */
+    int n_in, n_out;
+    int *in, *out;               /* value ids; -1 for a missing operand */
+    bool late;                   /* writes a parameter in place, or depends on such a step */
+    bool in_place;               /* output 0 is written where the parameter in[0] lies */
+    ad_scratch scratch;
+    ad_cost cost;
+    double seconds;
+};
+
+/* A chain: elementwise records run block by block. */
+typedef struct ad__link {
+    const ad__record *record;
+    int n_in;
+    int in[AD_MAX_OPERANDS];     /* slot of each operand */
+    int out;                     /* slot of the result */
+} ad__link;
+
+typedef enum ad__span { AD__FULL, AD__ONE, AD__ROW } ad__span;
+
+typedef struct ad__slot {
+    int value;                   /* value id */
+    ad__span span;               /* full size, a single element, or one row of the last axis */
+    int n_row;                   /* ROW: its length */
+    bool local;                  /* lives only in the block */
+    int buffer;                  /* of local slots and rows: which block buffer */
+} ad__slot;
+
+struct ad__chain {
+    int n_links, n_slots, n_buffers;
+    ad__link *links;
+    ad__slot *slots;
+    int64_t count, block;        /* elements in all and in a block */
+};
+
+struct ad_program {
+    ad_ctx *ctx;
+    ad_tape *tape;
+    ad_precision precision;
+    ad__arena memory;
+    ad__value *values;           /* by tensor id */
+    int n_values;
+    ad__step *steps;
+    int n_steps;
+    int *leaves;                 /* values that lie elsewhere: parameters and constants */
+    int n_leaves;
+    ad__commit *commits;         /* to be copied at the end */
+    int n_commits;
+    void **data;                 /* by value id: where it is during a run */
+    int guard;                   /* value id, -1 */
+    int first_late;              /* steps from here on change parameters */
+    char *arena;
+    size_t arena_bytes, value_bytes, thread_scratch;
+    bool profile;
+};
+
+ad_status ad__plan_chains(ad_program *p);
+ad_status ad__plan_buffers(ad_program *p, bool reuse);
+ad_status ad__chain_run(ad_program *p, const ad__step *s, ad_call *call, bool check);
+size_t ad__chain_thread_scratch(const ad__chain *c, ad_precision p);
+/* Value id of a tensor after sharing. */
+int ad__value_of(const ad_program *p, const ad_tensor *x);
+
+#endif

@@ -1,0 +1,134 @@
+/* run.c - executing a program: no allocation, as often as wanted. */
+#include <string.h>
+#include <time.h>
+
+#include "autograd/internal.h"
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Parameters may have moved since the last run: more of them may have been declared. */
+static ad_status find_leaves(ad_program *p)
+{
+    for (int i = 0; i < p->n_leaves; i++) {
+        ad_tensor *x = p->values[p->leaves[i]].tensor;
+        p->data[p->leaves[i]] = x->value;
+        if (x->leaf != AD__PARAMETER) continue;
+        const ad_entry *entry = ad_params_find(x->params, x->name);
+        if (!entry) return AD_FAIL(&p->ctx->error, EUSAGE, "parameter '%s' is gone", x->name);
+        p->data[p->leaves[i]] = entry->data;
+    }
+    for (int i = 0; i < p->n_values; i++) {
+        int base = p->values[i].alias;
+        if (base != i) p->data[i] = p->data[base];
+    }
+    return AD_OK;
+}
+
+static ad_status run_single(ad_program *p, const ad__step *s, ad_call *c, const ad_run_options *o)
+{
+    const ad__record *r = s->record;
+    ad_buffer in[AD_MAX_INPUTS], out[AD_MAX_OUTPUTS];
+    if (r->op->flags & AD_ALIAS) return AD_OK;
+    for (int i = 0; i < s->n_in; i++) {
+        in[i] = (ad_buffer){ NULL, { .rank = -1 } };
+        if (s->in[i] >= 0) in[i] = (ad_buffer){ p->data[s->in[i]], p->values[s->in[i]].tensor->shape };
+    }
+    for (int k = 0; k < s->n_out; k++) out[k] = (ad_buffer){ p->data[s->out[k]], p->values[s->out[k]].tensor->shape };
+    c->attr = r->attr;
+    c->n_in = s->n_in;
+    c->n_out = s->n_out;
+    c->in = in;
+    c->out = out;
+    c->key = r->draw_path ? ad_key(o->seed, "site", r->draw_path) : 0;
+    AD_TRY(r->op->forward(c));
+    for (int k = 0; o->check && k < s->n_out; k++) {
+        int64_t bad = ad__not_finite(&out[k], p->precision);
+        if (bad >= 0) return ad__report_not_finite(c->error, r, &out[k], bad, p->precision);
+    }
+    return AD_OK;
+}
+
+static ad_status run_step(ad_program *p, ad__step *s, const ad_run_options *o)
+{
+    char *scratch = p->arena + p->value_bytes;
+    double start = p->profile ? now() : 0;
+    ad_call c = { .precision = p->precision, .kernels = p->ctx->kernels[p->precision], .threads = p->ctx->threads,
+                  .scratch = s->scratch.shared ? scratch : NULL,
+                  .thread_scratch = s->scratch.per_thread ? scratch + s->scratch.shared : NULL,
+                  .thread_scratch_size = s->scratch.per_thread, .step = o->step, .draw = o->draw, .error = &p->ctx->error };
+    ad_status status = s->chain ? ad__chain_run(p, s, &c, o->check) : run_single(p, s, &c, o);
+    if (p->profile) s->seconds += now() - start;
+    return status;
+}
+
+static ad_status check_guard(const ad_program *p)
+{
+    if (p->guard < 0) return AD_OK;
+    ad_buffer b = { p->data[p->guard], p->values[p->guard].tensor->shape };
+    if (ad__not_finite(&b, p->precision) < 0) return AD_OK;
+    return AD_FAIL(&p->ctx->error, ENUMERIC, "the loss is not finite; nothing was committed");
+}
+
+ad_status ad_run(ad_program *p, const ad_run_options *run)
+{
+    static const ad_run_options none;
+    const ad_run_options *o = run ? run : &none;
+    AD_TRY(find_leaves(p));
+    for (int i = 0; i < p->first_late; i++) AD_TRY(run_step(p, &p->steps[i], o));
+    AD_TRY(check_guard(p));
+    for (int i = p->first_late; i < p->n_steps; i++) AD_TRY(run_step(p, &p->steps[i], o));
+    for (int i = 0; i < p->n_commits; i++) {
+        const ad__commit *c = &p->commits[i];
+        const ad_entry *entry = ad_params_find(c->leaf->params, c->leaf->name);
+        if (entry) memcpy(entry->data, p->data[ad__value_of(p, c->value)], ad_shape_bytes(&entry->shape, p->precision));
+    }
+    return AD_OK;
+}
+
+void *ad_program_data(ad_program *p, const ad_tensor *x)
+{
+    if (x->tape != p->tape || x->id >= p->n_values) return NULL;
+    const ad__value *v = &p->values[ad__value_of(p, x)];
+    if (x->leaf == AD__INPUT || v->keep) return p->data[ad__value_of(p, x)];
+    return NULL;
+}
+
+size_t ad_program_arena(const ad_program *p)
+{
+    return p->arena_bytes;
+}
+
+int ad_program_records(const ad_program *p)
+{
+    return p->n_steps;
+}
+
+double ad_program_macs(const ad_program *p)
+{
+    double macs = 0;
+    for (int i = 0; i < p->n_steps; i++) macs += p->steps[i].cost.macs;
+    return macs;
+}
+
+void ad_program_profile(ad_program *p, bool on)
+{
+    p->profile = on;
+    for (int i = 0; i < p->n_steps; i++) p->steps[i].seconds = 0;
+}
+
+bool ad_program_step(const ad_program *p, int i, ad_step_info *info)
+{
+    if (i < 0 || i >= p->n_steps) return false;
+    const ad__step *s = &p->steps[i];
+    const ad__record *r = s->record;
+    const ad__value *v = &p->values[s->n_out ? s->out[0] : r->out[0]->id];
+    *info = (ad_step_info){ .op = s->chain ? "chain" : r->op->name, .path = r->place ? r->place->path : NULL, .place = r->place,
+                            .shape = &r->out[0]->shape, .seconds = s->seconds, .cost = s->cost, .offset = v->offset,
+                            .bytes = v->bytes, .first = v->first, .last = v->last };
+    return true;
+}
