@@ -149,6 +149,16 @@ AD_API const char *ad_tensor_name(const ad_tensor *x);            /* of an input
 AD_API const ad_place *ad_tensor_place(const ad_tensor *x);       /* of the record that made it; NULL for leaves */
 AD_API int ad_tensor_record(const ad_tensor *x);                  /* index of its record, -1 for leaves */
 
+/* What record i says of itself; false past the end. A missing operand is NULL among `in`. */
+typedef struct ad_record_info {
+    const ad_op *op;
+    const void *attr;
+    int n_in, n_out;
+    ad_tensor *const *in, *const *out;
+    const ad_place *place;
+} ad_record_info;
+AD_API bool ad_tape_record(const ad_tape *t, int i, ad_record_info *out);
+
 /* At the end of a step the store's value behind `leaf` (an ad_parameter) becomes `value`. */
 AD_API AD_CHECKED ad_status ad_commit(ad_tensor *leaf, ad_tensor *value);
 

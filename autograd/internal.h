@@ -4,18 +4,8 @@
 #ifndef ADZE_AUTOGRAD_INTERNAL_H
 #define ADZE_AUTOGRAD_INTERNAL_H
 
+#include "autograd/arena.h"
 #include "autograd/autograd.h"
-
-/* ---- arena: memory that is given back all at once ---- */
-
-typedef struct ad__block ad__block;
-typedef struct ad__arena {
-    ad__block *blocks;
-} ad__arena;
-void *ad__arena_alloc(ad__arena *a, size_t size);          /* zeroed, 16-byte aligned; NULL when memory is out */
-char *ad__arena_text(ad__arena *a, const char *text);      /* a copy */
-void ad__arena_free(ad__arena *a);
-void *ad__pages_alloc(size_t bytes);                       /* for large buffers; give back with free */
 
 /* ---- context ---- */
 
@@ -88,8 +78,6 @@ struct ad_tape {
 
 size_t ad__dtype_bytes(ad_dtype dtype, ad_precision p);
 ad_status ad__shape_check(ad_error *e, const char *what, const ad_shape *s);
-/* Grows *array (elements of `size` bytes) so that it holds `need`; false when memory is out. */
-bool ad__grow(void *array, int *cap, int need, size_t size);
 /* True unless the op has an attribute `training` that is false. */
 bool ad__trains(const ad_op *op, const void *attr);
 const ad_attr *ad__attr_find(const ad_op *op, const char *name);

@@ -1,6 +1,6 @@
 # autograd/local.mk - the engine.
 libcore_la_SOURCES += \
-	autograd/arena.c \
+	autograd/arena.c autograd/arena.h \
 	autograd/attr.c \
 	autograd/buffers.c \
 	autograd/chain.c \

@@ -189,6 +189,14 @@ int ad_tensor_record(const ad_tensor *x)
     return x->record ? x->record->index : -1;
 }
 
+bool ad_tape_record(const ad_tape *t, int i, ad_record_info *out)
+{
+    if (i < 0 || i >= t->n_records) return false;
+    const ad__record *r = t->records[i];
+    *out = (ad_record_info){ r->op, r->attr, r->n_in, r->n_out, r->in, r->out, r->place };
+    return true;
+}
+
 /* ---- records ---- */
 
 const char *ad__inputs_text(int n, ad_tensor *const *in, char *text, size_t size)
