@@ -1,2 +1,9 @@
 # models/local.mk - the model language.
 headers += models/models.h
+libcore_la_SOURCES += \
+	models/diagnostics.c \
+	models/lexer.c \
+	models/memory.c \
+	models/model.h \
+	models/scalar.c \
+	models/yaml.c

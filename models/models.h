@@ -67,6 +67,8 @@ struct ad_node {
     int line, column, length;    /* of the scalar, or of the start of the collection; 1-based characters */
     const char *text;            /* SCALAR */
     bool plain;                  /* SCALAR: not quoted */
+    char quote;                  /* SCALAR: '"' or '\'', 0 if plain, '|' for a block scalar */
+    bool multiline;              /* SCALAR: written over several lines */
     bool flow;                   /* LIST, MAP: written with brackets */
     int n;                       /* LIST, MAP */
     const ad_node *const *keys;  /* MAP: scalars, none twice */
@@ -252,7 +254,7 @@ typedef struct ad_recorded_scalar {
 AD_API bool ad_recorded_scalar_at(const ad_recorded *r, int i, ad_recorded_scalar *out);
 
 /* What to differentiate by and update: the weights that the program reads, in order of first use, then the multiplier of `geco` (a state,
- * whose gradient is already turned round and scaled; its path is "geco/multiplier"). */
+ * whose gradient is already turned round and scaled; its path is "objective/multiplier"). */
 AD_API int ad_recorded_wrt_count(const ad_recorded *r);
 AD_API ad_tensor *const *ad_recorded_wrt(const ad_recorded *r);
 

@@ -1,3 +1,2 @@
 # tests/local.mk
-include tests/engine.mk
 include tests/data.mk
