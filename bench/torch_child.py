@@ -1,0 +1,55 @@
+"""One PyTorch process of bench/compare.py: builds a twin from a checkpoint, then runs one training step for each line it reads."""
+import importlib
+import json
+import struct
+import sys
+import time
+
+import numpy
+import torch
+
+
+def read_safetensors(path):
+    data = open(path, "rb").read()
+    n = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + n])
+    header.pop("__metadata__", None)
+    kinds = {"F32": numpy.float32, "I32": numpy.int32, "U8": numpy.uint8}
+    out = {}
+    for name, t in header.items():
+        a, b = t["data_offsets"]
+        flat = numpy.frombuffer(data[8 + n + a:8 + n + b], kinds[t["dtype"]])
+        out[name] = torch.from_numpy(flat.reshape(t["shape"]).copy())
+    return out
+
+
+def main():
+    twin_name, file, channels_last = sys.argv[1], sys.argv[2], sys.argv[3] == "channels_last"
+    torch.set_num_threads(int(sys.argv[4]))
+    tensors = read_safetensors(file)
+    pick = lambda prefix: {k[len(prefix):]: v for k, v in tensors.items() if k.startswith(prefix)}
+    twin = importlib.import_module("twins." + twin_name).Twin(pick("param/"), pick("state/"))
+    x, y, eps = tensors["in/x"].permute(0, 3, 1, 2), tensors["in/y"].permute(0, 3, 1, 2), pick("eps/")
+    if not channels_last:
+        x, y = x.contiguous(), y.contiguous()
+    noise = {int(k[k.index("[") + 1:-1]): v.permute(0, 3, 1, 2) for k, v in eps.items()}
+    optimiser = torch.optim.Adam(twin.parameters(), lr=1e-3)
+    loss = None
+    print(json.dumps({"parameters": sum(p.numel() for p in twin.parameters())}), flush=True)
+    for line in sys.stdin:
+        if line.strip() == "loss":
+            with torch.no_grad():
+                print(json.dumps({"loss": twin.loss(x, y, lambda like, l: noise[l]).item()}), flush=True)
+            continue
+        start = time.perf_counter()
+        loss = twin.loss(x, y, lambda like, l: torch.randn_like(like))
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        loss.item()
+        seconds = time.perf_counter() - start
+        rss = [l for l in open("/proc/self/status") if l.startswith("VmHWM")][0].split()[1]
+        print(json.dumps({"seconds": seconds, "rss_kib": int(rss)}), flush=True)
+
+
+main()

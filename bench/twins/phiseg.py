@@ -1,0 +1,88 @@
+"""PHiSeg in plain PyTorch, the exact twin of models/zoo/phiseg.yaml: same weights by name, same loss."""
+import torch
+import torch.nn.functional as F
+
+
+def upsample_asymmetric(x):
+    """Factor 2 by the TensorFlow 1 rule, source = dst / 2: even outputs copy, odd ones average with the next value."""
+    for axis in (2, 3):
+        last = x.narrow(axis, x.shape[axis] - 1, 1)
+        nxt = torch.cat((x.narrow(axis, 1, x.shape[axis] - 1), last), axis)
+        x = torch.stack((x, (x + nxt) * 0.5), axis + 1).flatten(axis, axis + 1)
+    return x
+
+
+class Twin(torch.nn.Module):
+    """weights: {path of adze: tensor in PyTorch's order}; state: running statistics likewise."""
+
+    def __init__(self, weights, state, R=7, L=5, n0=32, zdim=2):
+        super().__init__()
+        self.R, self.L, self.D, self.n0, self.zdim = R, L, R - L, n0, zdim
+        self.w = {k: torch.nn.Parameter(v.clone()) for k, v in weights.items()}
+        self.state = {k: v.clone() for k, v in state.items()}
+        for i, p in enumerate(self.w.values()):
+            self.register_parameter(f"p{i}", p)
+
+    def cbr(self, x, path):
+        w = self.w[f"{path}/conv.w"]
+        x = F.conv2d(x, w, padding=w.shape[2] // 2)
+        bn = f"{path}/batch_norm"
+        x = F.batch_norm(x, self.state[f"{bn}.mean"], self.state[f"{bn}.var"], self.w[f"{bn}.scale"], self.w[f"{bn}.shift"],
+                         True, 0.01, 1e-3)
+        return F.relu(x)
+
+    def conv(self, x, path):
+        w = self.w[f"{path}/conv.w"]
+        return F.conv2d(x, w, self.w[f"{path}/conv.b"], padding=w.shape[2] // 2)
+
+    def ladder(self, net, x, eps=None, z=None):
+        pre, mu, sd, out = [], {}, {}, {}
+        h = x
+        for l in range(self.R):
+            if l > 0:
+                h = F.avg_pool2d(h, 2)
+            for i in (1, 2, 3):
+                h = self.cbr(h, f"{net}/h[{l},{i}]/cbr")
+            pre.append(h)
+        for l in reversed(range(self.L)):
+            if l == self.L - 1:
+                f = pre[l + self.D]
+            else:
+                u = upsample_asymmetric(out[l + 1])
+                u = self.cbr(self.cbr(u, f"{net}/u[{l}]/cbr"), f"{net}/u[{l}]/cbr#2")
+                f = torch.cat((pre[l + self.D], u), 1)
+                f = self.cbr(self.cbr(f, f"{net}/f[{l}]/cbr"), f"{net}/f[{l}]/cbr#2")
+            mu[l] = self.conv(f, f"{net}/mu[{l}]")
+            sd[l] = F.softplus(self.conv(f, f"{net}/sd[{l}]"))
+            out[l] = z[l] if z is not None else mu[l] + sd[l] * eps(mu[l], l)
+        return mu, sd, out
+
+    def likelihood(self, z, size):
+        post, c, s = {}, {}, {}
+        for l in range(self.L):
+            h = self.cbr(self.cbr(z[l], f"gen/h[{l}]/cbr"), f"gen/h[{l}]/cbr#2")
+            for i in range(1, self.D + 1):
+                h = self.cbr(upsample_asymmetric(h), f"gen/h[{l},{i}]/cbr")
+            post[l] = h
+        c[self.L - 1] = post[self.L - 1]
+        for l in reversed(range(self.L - 1)):
+            u = self.cbr(upsample_asymmetric(c[l + 1]), f"gen/u[{l}]/cbr")
+            x = torch.cat((post[l], u), 1)
+            c[l] = self.cbr(self.cbr(x, f"gen/c[{l}]/cbr"), f"gen/c[{l}]/cbr#2")
+        for l in range(self.L):
+            s[l] = F.interpolate(self.conv(c[l], f"gen/s[{l}]"), size=size, mode="nearest")
+        return s
+
+    def loss(self, x, y, eps):
+        """x [B,1,H,W]; y [B,2,H,W] one-hot; eps(like, level) gives the noise of a level."""
+        qm, qs, z = self.ladder("posterior", torch.cat((x, y - 0.5), 1), eps=eps)
+        pm, ps, _ = self.ladder("prior", x, z=z)
+        s = self.likelihood(z, x.shape[2:])
+        batch, total, acc = x.shape[0], 0, 0
+        for l in reversed(range(self.L)):
+            acc = acc + s[l]
+            total = total - (y * F.log_softmax(acc, 1)).sum() / batch
+            vq, vp = qs[l] ** 2, ps[l] ** 2
+            kl = 0.5 * ((vq + (pm[l] - qm[l]) ** 2) / (vp + 1e-10) + torch.log(vp + 1e-10) - torch.log(vq + 1e-10) - 1).sum() / batch
+            total = total + 4 ** l * kl
+        return total
