@@ -1,2 +1,3 @@
 # tests/local.mk
+include tests/engine.mk
 include tests/data.mk

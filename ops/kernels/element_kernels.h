@@ -10,6 +10,13 @@
 #include "ops/kernels/staged.h"
 
 #define AD_ELEMENT_KERNELS(X) \
+    X(void, adagrad_update, (int64_t n, const double *k, const void *const *in, void *const *out)) \
+    X(void, adam_update, (int64_t n, const double *k, const void *const *in, void *const *out)) \
+    X(void, adamax_update, (int64_t n, const double *k, const void *const *in, void *const *out)) \
+    X(void, nadam_update, (int64_t n, const double *k, const void *const *in, void *const *out)) \
+    X(void, radam_update, (int64_t n, const double *k, const void *const *in, void *const *out)) \
+    X(void, rmsprop_update, (int64_t n, const double *k, const void *const *in, void *const *out)) \
+    X(void, sgd_update, (int64_t n, const double *k, const void *const *in, void *const *out)) \
     X(void, fill, (int64_t n, double value, void *y))   /* y[i] = value */
 
 typedef struct ad_element_kernels {

@@ -5,6 +5,7 @@ kernel_files = \
 	ops/kernels/conv_plain.c \
 	ops/kernels/gemm_plain.c \
 	ops/kernels/element.c \
+	ops/kernels/element_update.c \
 	ops/kernels/table.c
 
 # plain variants only (base, base64, fma64) and fast variants only (avx2, avx512)

@@ -1,0 +1,69 @@
+/*
+ * nadam_update - one step of NAdam.
+ *
+ *   g <- g + weight_decay p;  m <- beta1 m + (1 - beta1) g;  v <- beta2 v + (1 - beta2) g^2
+ *   p <- p - rate (c1 g + c2 m) / (sqrt(v) / sqrt(c3) + eps)
+ *
+ * c: rate, c1 = (1 - mu_t) / (1 - mu_1 .. mu_t), c2 = mu_(t+1) / (1 - mu_1 .. mu_(t+1)), c3 = 1 - beta2^t (optim/nadam.c has mu).
+ */
+#include "ops/update.h"
+
+#include <math.h>
+
+typedef struct attr {
+    ad_update_attr common;
+    double beta1, beta2, eps;
+} attr;
+
+static ad_status shape(ad_error *e, const void *attributes, int n_in, const ad_shape *in, ad_shape *out)
+{
+    return ad__update_shape(e, n_in, in, 3, out);
+}
+
+static ad_status forward(const ad_call *call)
+{
+    const attr *a = call->attr;
+    double c[AD_UPDATE_NUMBERS], k[10];
+    ad__update_numbers(call, c, k);
+    k[3] = a->beta1;
+    k[4] = 1 - a->beta1;
+    k[5] = a->beta2;
+    k[6] = 1 - a->beta2;
+    k[7] = a->eps;
+    k[8] = 1 / sqrt(c[3]);
+    k[9] = k[0] * c[2];
+    k[0] *= c[1];
+    return ad__update_run(call, ((const ad_kernels *)call->kernels)->element.nadam_update, k);
+}
+
+static const ad_attr attrs[] = {
+    AD_UPDATE_ATTRS(attr),
+    { "beta1", AD_ATTR_FLOAT, offsetof(attr, beta1), 0.9, 0, 1, "decay of the mean" },
+    { "beta2", AD_ATTR_FLOAT, offsetof(attr, beta2), 0.999, 0, 1, "decay of the square" },
+    { "eps", AD_ATTR_FLOAT, offsetof(attr, eps), 1e-8, 0, 1, "added to the root" },
+    { 0 }
+};
+
+#define S { .rank = 2, .dim = { 3, 7 } }
+#define C { .rank = 1, .dim = { AD_UPDATE_NUMBERS } }
+#define NONE { .rank = -1 }
+static const ad_sample samples[] = {
+    { .name = "plain", .n_in = 5, .in = { S, S, C, S, S }, .lo = 0.1, .hi = 1 },
+    { .name = "decay", .n_in = 5, .in = { S, S, C, S, S }, .attr_text = "weight_decay=0.1, beta1=0.5, beta2=0.9", .lo = 0.1, .hi = 1 },
+    { 0 }
+};
+
+static const ad_operand operands[] = {
+    { .name = "p", .doc = "parameter" }, { .name = "g", .doc = "its gradient" }, { .name = "c", .doc = "numbers of this step" },
+    { .name = "m", .doc = "mean of the gradient" },
+    { .name = "v", .doc = "mean of its square" },
+    { 0 }
+};
+static const char *const outputs[] = { "p", "m", "v", NULL };
+
+const ad_op ad_op_nadam_update = {
+    .name = "nadam_update", .doc = "one step of NAdam",
+    .flags = AD_STOPS_GRADIENT | AD_IN_PLACE, .operands = operands, .n_out = 3, .outputs = outputs,
+    .attr_size = sizeof(attr), .attrs = attrs,
+    .shape = shape, .forward = forward, .samples = samples,
+};

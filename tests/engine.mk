@@ -1,0 +1,12 @@
+# The engine by itself, and the rules that scripts can check.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/test_engine
+TESTS += tests/test_engine
+tests_test_engine_SOURCES = tests/test_engine.c
+tests_test_engine_LDADD = $(TEST_LIBS)
+endif
+TESTS += tests/layers.sh tests/headers.sh
+EXTRA_DIST += tests/layers.sh tests/headers.sh tests/run.sh examples/setup.sh
+AM_TESTS_ENVIRONMENT = srcdir='$(abs_top_srcdir)'; abs_top_builddir='$(abs_top_builddir)'; CC='$(CC)'; \
+	ADZE_SHARED="$${ADZE_SHARED-$(abs_top_srcdir)/../shared}"; ADZE_ZOO='$(abs_top_srcdir)/models/zoo'; \
+	export srcdir abs_top_builddir CC ADZE_SHARED ADZE_ZOO;
