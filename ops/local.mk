@@ -1,7 +1,65 @@
 # ops/local.mk - to add an op: write ops/NAME.c and put it in one of these lists (alphabetical).
 
 # elementwise, reductions, data movement, losses, random
-op_files_basic =
+op_files_basic = \
+	ops/abs.c \
+	ops/add.c \
+	ops/atan.c \
+	ops/atan2.c \
+	ops/broadcast_to.c \
+	ops/clamp.c \
+	ops/cos.c \
+	ops/div.c \
+	ops/elu.c \
+	ops/equal.c \
+	ops/erf.c \
+	ops/exp.c \
+	ops/expm1.c \
+	ops/fill.c \
+	ops/floor.c \
+	ops/gelu.c \
+	ops/gelu_slope.c \
+	ops/greater.c \
+	ops/greater_equal.c \
+	ops/is_positive.c \
+	ops/leaky_relu.c \
+	ops/less.c \
+	ops/less_equal.c \
+	ops/log.c \
+	ops/log1p.c \
+	ops/logsumexp.c \
+	ops/max.c \
+	ops/maximum.c \
+	ops/mean.c \
+	ops/min.c \
+	ops/minimum.c \
+	ops/mul.c \
+	ops/neg.c \
+	ops/pow.c \
+	ops/power.c \
+	ops/reciprocal.c \
+	ops/relu.c \
+	ops/reshape.c \
+	ops/round.c \
+	ops/rsqrt.c \
+	ops/scale.c \
+	ops/scale_gradient.c \
+	ops/shift.c \
+	ops/sigmoid.c \
+	ops/sign.c \
+	ops/silu.c \
+	ops/sin.c \
+	ops/softplus.c \
+	ops/sqrt.c \
+	ops/square.c \
+	ops/stop_gradient.c \
+	ops/straight_through.c \
+	ops/sub.c \
+	ops/sum.c \
+	ops/sum_to.c \
+	ops/tanh.c \
+	ops/var.c \
+	ops/where.c
 
 # convolution, products, norms, pooling, resizing, attention
 op_files_layers =
@@ -20,3 +78,15 @@ libcore_la_SOURCES += ops/update.c ops/update.h
 op_files = $(op_files_basic) $(op_files_layers) $(op_files_update)
 headers += ops/ops.h
 include ops/kernels/local.mk
+libcore_la_SOURCES += $(op_files) \
+	ops/elementwise.c ops/elementwise.h \
+	ops/reduce.c ops/reduce.h \
+	ops/table.c
+
+# ops.def names every op of the lists: OP(add) OP(relu) ... The table includes it; BUILT_SOURCES alone would not serve `make ops/table.lo`.
+ops/ops.def: $(srcdir)/ops/local.mk
+	@$(MKDIR_P) ops
+	$(AM_V_GEN)for f in $(op_files); do basename $$f .c; done | sed 's/.*/OP(&)/' >$@.tmp && mv $@.tmp $@
+ops/table.lo: ops/ops.def
+CLEANFILES += ops/ops.def
+

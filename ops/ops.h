@@ -22,35 +22,56 @@ AD_API ad_ctx *ad_new(const ad_options *options);   /* ad_ctx_new with the stand
 
 #define AD_UNARY_MAP(X)                                                                                      \
     X(neg) X(abs) X(exp) X(log) X(log1p) X(expm1) X(sqrt) X(rsqrt) X(square) X(reciprocal) X(sin) X(cos)     \
-    X(sigmoid) X(tanh) X(relu) X(softplus) X(gelu) X(erf) X(sign) X(is_positive) X(stop_gradient)
+    X(atan) X(sigmoid) X(tanh) X(relu) X(softplus) X(gelu) X(gelu_slope) X(silu) X(erf) X(sign)              \
+    X(is_positive) X(floor) X(round) X(stop_gradient)
 #define X(name) AD_API ad_tensor *ad_##name(ad_tape *t, ad_tensor *x);
 AD_UNARY_MAP(X)
 #undef X
+
+typedef struct ad_scale_attr { double factor; } ad_scale_attr;
+typedef struct ad_shift_attr { double amount; } ad_shift_attr;
+typedef struct ad_power_attr { double exponent; } ad_power_attr;
+typedef struct ad_clamp_attr { double lo, hi; } ad_clamp_attr;
+typedef struct ad_leaky_relu_attr { double slope; } ad_leaky_relu_attr;
+typedef struct ad_elu_attr { double alpha; } ad_elu_attr;
+typedef struct ad_scale_gradient_attr { double factor; } ad_scale_gradient_attr;
 AD_API ad_tensor *ad_scale(ad_tape *t, ad_tensor *x, double factor);        /* factor * x */
 AD_API ad_tensor *ad_shift(ad_tape *t, ad_tensor *x, double amount);        /* x + amount */
 AD_API ad_tensor *ad_power(ad_tape *t, ad_tensor *x, double exponent);      /* x^exponent, a constant exponent */
 AD_API ad_tensor *ad_clamp(ad_tape *t, ad_tensor *x, double lo, double hi);
 AD_API ad_tensor *ad_leaky_relu(ad_tape *t, ad_tensor *x, double slope);
+AD_API ad_tensor *ad_elu(ad_tape *t, ad_tensor *x, double alpha);
 AD_API ad_tensor *ad_scale_gradient(ad_tape *t, ad_tensor *x, double factor);  /* x; its adjoint times factor */
 
 /* ---- elementwise, two operands, broadcasting as in NumPy (trailing axes aligned, sizes equal or 1) ---- */
 
-#define AD_BINARY_MAP(X) \
-    X(add) X(sub) X(mul) X(div) X(pow) X(maximum) X(minimum) X(greater) X(greater_equal) X(less) X(less_equal) X(equal)
+#define AD_BINARY_MAP(X)                                                                                     \
+    X(add) X(sub) X(mul) X(div) X(pow) X(atan2) X(maximum) X(minimum)                                        \
+    X(greater) X(greater_equal) X(less) X(less_equal) X(equal)
 #define X(name) AD_API ad_tensor *ad_##name(ad_tape *t, ad_tensor *a, ad_tensor *b);
 AD_BINARY_MAP(X)
 #undef X
 AD_API ad_tensor *ad_where(ad_tape *t, ad_tensor *condition, ad_tensor *a, ad_tensor *b);  /* condition > 0 ? a : b */
 AD_API ad_tensor *ad_straight_through(ad_tape *t, ad_tensor *value, ad_tensor *source);    /* value; the adjoint goes to source */
 
-/* ---- shapes and data movement ---- */
+/* ---- shapes and data movement; a negative axis counts from the end ---- */
 
+typedef struct ad_fill_attr { ad_ints shape; double value; } ad_fill_attr;
+typedef struct ad_shape_attr { ad_ints shape; } ad_shape_attr;              /* reshape, broadcast_to, sum_to */
+typedef struct ad_axes_attr { ad_ints axes; } ad_axes_attr;                 /* permute, flip */
+typedef struct ad_axis_attr { int64_t axis; } ad_axis_attr;                 /* concat, argmax, cumsum */
+typedef struct ad_slice_attr { int64_t axis, start, count, step; } ad_slice_attr;
+typedef struct ad_pad_attr { int64_t axis, before, after; double value; } ad_pad_attr;
+typedef struct ad_roll_attr { ad_ints shift, axes; } ad_roll_attr;
+typedef struct ad_scatter_add_attr { int64_t rows; } ad_scatter_add_attr;
+typedef struct ad_one_hot_attr { int64_t classes; } ad_one_hot_attr;
+typedef struct ad_rearrange_attr { char pattern[AD_ATTR_TEXT_SIZE], sizes[AD_ATTR_TEXT_SIZE]; } ad_rearrange_attr;
 AD_API ad_tensor *ad_fill(ad_tape *t, const ad_shape *shape, double value);
 AD_API ad_tensor *ad_reshape(ad_tape *t, ad_tensor *x, const ad_shape *shape);
 AD_API ad_tensor *ad_permute(ad_tape *t, ad_tensor *x, const int *axes);              /* rank axes: out axis i is x axis axes[i] */
 AD_API ad_tensor *ad_broadcast_to(ad_tape *t, ad_tensor *x, const ad_shape *shape);
 AD_API ad_tensor *ad_sum_to(ad_tape *t, ad_tensor *x, const ad_shape *shape);         /* the adjoint of broadcast_to */
-AD_API ad_tensor *ad_concat(ad_tape *t, int n, ad_tensor *const *x, int axis);        /* negative axes count from the end */
+AD_API ad_tensor *ad_concat(ad_tape *t, int n, ad_tensor *const *x, int axis);
 AD_API ad_tensor *ad_slice(ad_tape *t, ad_tensor *x, int axis, int64_t start, int64_t count);
 AD_API ad_tensor *ad_pad(ad_tape *t, ad_tensor *x, int axis, int64_t before, int64_t after);  /* with zeros */
 AD_API ad_tensor *ad_roll(ad_tape *t, ad_tensor *x, int axis, int64_t shift);
@@ -58,14 +79,60 @@ AD_API ad_tensor *ad_gather(ad_tape *t, ad_tensor *table, ad_tensor *index);    
 AD_API ad_tensor *ad_scatter_add(ad_tape *t, ad_tensor *rows, ad_tensor *index, int64_t n_rows);   /* its adjoint */
 AD_API ad_tensor *ad_one_hot(ad_tape *t, ad_tensor *labels, int64_t classes);         /* I32 [..] -> real [.., classes] */
 AD_API ad_tensor *ad_argmax(ad_tape *t, ad_tensor *x, int axis);                      /* I32; ties go to the lower index */
+AD_API ad_tensor *ad_tile_to(ad_tape *t, ad_tensor *x, ad_tensor *like);              /* [N,C] or [N,1..,C] over the inner axes of `like` */
+/* rearrange(x, "b (y p x q) c -> b y x (p q c)", "y=4, p=2"): reshape, permute, reshape. */
+AD_API ad_tensor *ad_rearrange(ad_tape *t, ad_tensor *x, const char *pattern, const char *sizes);
 
-/* ---- reductions; axes NULL: all; keep leaves size-1 axes ---- */
+/* ---- reductions; axes NULL or empty: all; keep leaves size-1 axes ---- */
 
-AD_API ad_tensor *ad_sum(ad_tape *t, ad_tensor *x, const ad_ints *axes, bool keep);
-AD_API ad_tensor *ad_mean(ad_tape *t, ad_tensor *x, const ad_ints *axes, bool keep);
-AD_API ad_tensor *ad_max(ad_tape *t, ad_tensor *x, const ad_ints *axes, bool keep);
+typedef struct ad_reduce_attr { ad_ints axes; bool keep, unbiased; } ad_reduce_attr;   /* unbiased: var only */
+#define AD_REDUCE_MAP(X) X(sum) X(mean) X(max) X(min) X(logsumexp)
+#define X(name) AD_API ad_tensor *ad_##name(ad_tape *t, ad_tensor *x, const ad_ints *axes, bool keep);
+AD_REDUCE_MAP(X)
+#undef X
+AD_API ad_tensor *ad_var(ad_tape *t, ad_tensor *x, const ad_ints *axes, bool keep, bool unbiased);
 AD_API ad_tensor *ad_softmax(ad_tape *t, ad_tensor *x);            /* over the last axis */
 AD_API ad_tensor *ad_log_softmax(ad_tape *t, ad_tensor *x);        /* over the last axis */
+
+/* ---- losses. Which axes are summed is always said: over = every inner axis by its letter; then batch, then pixels ---- */
+
+typedef enum ad_batch_reduction { AD_BATCH_MEAN, AD_BATCH_SUM } ad_batch_reduction;
+typedef enum ad_pixel_reduction { AD_PIXELS_SUM, AD_PIXELS_MEAN } ad_pixel_reduction;
+typedef struct ad_loss_attr {
+    char over[AD_ATTR_TEXT_SIZE];        /* "HW": the axes between batch and channels, and C where the loss has channels */
+    int batch, pixels;                   /* ad_batch_reduction, ad_pixel_reduction */
+    double eps;                          /* kl_normal: added to both variances */
+} ad_loss_attr;
+/* Per pixel: logits, target [..,C] -> [..]; the target is one-hot or any distribution. */
+AD_API ad_tensor *ad_softmax_cross_entropy(ad_tape *t, ad_tensor *logits, ad_tensor *target);
+AD_API ad_tensor *ad_softmax_cross_entropy_gradient(ad_tape *t, ad_tensor *gy, ad_tensor *logits, ad_tensor *target);
+AD_API ad_tensor *ad_cross_entropy(ad_tape *t, ad_tensor *logits, ad_tensor *target, const ad_loss_attr *attr);
+AD_API ad_tensor *ad_bce_with_logits(ad_tape *t, ad_tensor *logits, ad_tensor *target, const ad_loss_attr *attr);
+/* KL(q || p) of diagonal normals given by mean and standard deviation, or by mean and log variance. */
+AD_API ad_tensor *ad_kl_normal(ad_tape *t, ad_tensor *mu_q, ad_tensor *sd_q, ad_tensor *mu_p, ad_tensor *sd_p, const ad_loss_attr *attr);
+AD_API ad_tensor *ad_kl_log_var(ad_tape *t, ad_tensor *mu_q, ad_tensor *v_q, ad_tensor *mu_p, ad_tensor *v_p, const ad_loss_attr *attr);
+
+typedef struct ad_dice_attr {
+    double smooth;
+    bool squared;                        /* denominator of squares */
+    bool batch;                          /* sums run over the batch too, else each item has its own ratio */
+    bool foreground;                     /* class 0 does not count */
+} ad_dice_attr;
+AD_API ad_tensor *ad_dice(ad_tape *t, ad_tensor *logits, ad_tensor *target, const ad_dice_attr *attr);
+
+typedef struct ad_topk_attr {
+    double frac;                         /* part of the pixels kept */
+    int sampler;                         /* 0: the largest losses; 1: drawn in proportion to the loss (Gumbel) */
+    char over[AD_ATTR_TEXT_SIZE];
+} ad_topk_attr;
+
+/* ---- random numbers: a pure function of (seed, path; step, draw, element) ---- */
+
+AD_API ad_tensor *ad_draw_normal(ad_tape *t, const ad_shape *shape);
+AD_API ad_tensor *ad_draw_uniform(ad_tape *t, const ad_shape *shape);
+typedef struct ad_dropout_attr { double rate; bool training; } ad_dropout_attr;      /* dropout, drop_path */
+AD_API ad_tensor *ad_dropout(ad_tape *t, ad_tensor *x, ad_tensor *noise, const ad_dropout_attr *attr);
+AD_API ad_tensor *ad_drop_path(ad_tape *t, ad_tensor *x, ad_tensor *noise, const ad_dropout_attr *attr);
 
 /* ---- products ---- */
 

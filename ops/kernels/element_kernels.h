@@ -9,6 +9,18 @@
 
 #include "ops/kernels/staged.h"
 
+/* An operand of an elementwise kernel: element i is data[i * step], where the step is 1 or 0. */
+typedef struct ad_lane {
+    const void *data;
+    int64_t step;
+} ad_lane;
+
+/* y[i] = f(in[0][i], ...), with the op's attributes in p in the order of its attribute struct. y may be one of the operands. */
+#define AD_MAP (int64_t n, const ad_lane *in, void *y, const double *p)
+
+#define AD_FOLD (int64_t n, const void *x, void *y)
+#define AD_FOLD_COLUMNS (int64_t rows, int64_t n, int64_t stride, const void *x, void *y)
+
 #define AD_ELEMENT_KERNELS(X) \
     X(void, adagrad_update, (int64_t n, const double *k, const void *const *in, void *const *out)) \
     X(void, adam_update, (int64_t n, const double *k, const void *const *in, void *const *out)) \
@@ -17,7 +29,26 @@
     X(void, radam_update, (int64_t n, const double *k, const void *const *in, void *const *out)) \
     X(void, rmsprop_update, (int64_t n, const double *k, const void *const *in, void *const *out)) \
     X(void, sgd_update, (int64_t n, const double *k, const void *const *in, void *const *out)) \
-    X(void, fill, (int64_t n, double value, void *y))   /* y[i] = value */
+    X(void, fill, (int64_t n, double value, void *y))   /* y[i] = value */ \
+    X(void, copy, AD_MAP) \
+    /* of x[0..n-1], to *y; and of each of n columns over rows that lie `stride` apart, to y[0..n-1], row after row */ \
+    X(void, sum, AD_FOLD) X(void, largest, AD_FOLD) X(void, smallest, AD_FOLD) \
+    X(void, sum_columns, AD_FOLD_COLUMNS) X(void, largest_columns, AD_FOLD_COLUMNS) X(void, smallest_columns, AD_FOLD_COLUMNS) \
+    /* one operand */ \
+    X(void, neg, AD_MAP) X(void, abs, AD_MAP) X(void, exp, AD_MAP) X(void, log, AD_MAP) \
+    X(void, log1p, AD_MAP) X(void, expm1, AD_MAP) X(void, sqrt, AD_MAP) X(void, rsqrt, AD_MAP) \
+    X(void, square, AD_MAP) X(void, reciprocal, AD_MAP) X(void, sin, AD_MAP) X(void, cos, AD_MAP) \
+    X(void, atan, AD_MAP) X(void, sigmoid, AD_MAP) X(void, tanh, AD_MAP) X(void, relu, AD_MAP) \
+    X(void, softplus, AD_MAP) X(void, gelu, AD_MAP) X(void, gelu_slope, AD_MAP) X(void, erf, AD_MAP) \
+    X(void, sign, AD_MAP) X(void, is_positive, AD_MAP) X(void, floor, AD_MAP) X(void, round, AD_MAP) \
+    X(void, scale, AD_MAP) X(void, shift, AD_MAP) X(void, power, AD_MAP) X(void, clamp, AD_MAP) \
+    X(void, leaky_relu, AD_MAP) X(void, elu, AD_MAP) \
+    /* two operands; where has three */ \
+    X(void, add, AD_MAP) X(void, sub, AD_MAP) X(void, mul, AD_MAP) X(void, div, AD_MAP) \
+    X(void, pow, AD_MAP) X(void, atan2, AD_MAP) X(void, maximum, AD_MAP) X(void, minimum, AD_MAP) \
+    X(void, greater, AD_MAP) X(void, greater_equal, AD_MAP) X(void, less, AD_MAP) X(void, less_equal, AD_MAP) \
+    X(void, equal, AD_MAP) \
+    X(void, where, AD_MAP)
 
 typedef struct ad_element_kernels {
 #define X(type, name, arguments) type (*name) arguments;

@@ -5,6 +5,9 @@ kernel_files = \
 	ops/kernels/conv_plain.c \
 	ops/kernels/gemm_plain.c \
 	ops/kernels/element.c \
+	ops/kernels/element_binary.c \
+	ops/kernels/element_fold.c \
+	ops/kernels/element_unary.c \
 	ops/kernels/element_update.c \
 	ops/kernels/table.c
 
@@ -17,6 +20,7 @@ headers_kernels = \
 	ops/kernels/conv_chunks.h \
 	ops/kernels/conv_kernels.h \
 	ops/kernels/element_kernels.h \
+	ops/kernels/element_map.h \
 	ops/kernels/kernels.h \
 	ops/kernels/norm_kernels.h \
 	ops/kernels/select.h \

@@ -33,7 +33,7 @@ static inline real r_fma(real a, real b, real c) { return V_LIBM(fma)(a, b, c); 
 /* name, largest error in tenths of a unit in the last place */
 #define V_FUNCTION_MAP(X)                                                                                      \
     X(exp, u10) X(log, u10) X(log1p, u10) X(expm1, u10) X(tanh, u10) X(sin, u10) X(cos, u10) X(erf, u10)       \
-    X(sinpi, u05) X(cospi, u05)
+    X(sinpi, u05) X(cospi, u05) X(atan, u10)
 #define X(name, ulp) static inline vec v_##name(vec x) { return V_SLEEF(name, ulp)(x); }
 V_FUNCTION_MAP(X)
 #undef X
@@ -41,6 +41,7 @@ V_FUNCTION_MAP(X)
 static inline vec v_log_fast(vec x) { return V_SLEEF(log, u35)(x); }
 static inline vec v_tanh_fast(vec x) { return V_SLEEF(tanh, u35)(x); }
 static inline vec v_pow(vec x, vec y) { return V_SLEEF(pow, u10)(x, y); }
+static inline vec v_atan2(vec y, vec x) { return V_SLEEF(atan2, u10)(y, x); }
 
 static inline vec v_zero(void) { return v_set1(0); }
 

@@ -1,0 +1,43 @@
+/*
+ * atan2 - y = the angle of the point (b, a), in (-pi, pi], broadcast.
+ *
+ *   dy/da = b / (a^2 + b^2), dy/db = -a / (a^2 + b^2); what was broadcast is summed.
+ */
+#include "ops/elementwise.h"
+
+static ad_status shape(ad_error *e, const void *attr, int n_in, const ad_shape *in, ad_shape *out)
+{
+    return ad__shape_broadcast(e, "atan2", n_in, in, out);
+}
+
+static ad_status forward(const ad_call *c)
+{
+    return ad__map(c, ad__element(c)->atan2, NULL);
+}
+
+static void gradient(ad_grad *g)
+{
+    ad_tape *t = g->tape;
+    ad_tensor *over = ad_div(t, g->gout[0], ad_add(t, ad_square(t, g->in[0]), ad_square(t, g->in[1])));
+    if (g->wanted[0]) g->gin[0] = ad__unbroadcast(t, ad_mul(t, over, g->in[1]), g->in[0]);
+    if (g->wanted[1]) g->gin[1] = ad__unbroadcast(t, ad_neg(t, ad_mul(t, over, g->in[0])), g->in[1]);
+}
+
+static const ad_sample samples[] = {
+    { .name = "same shape", .n_in = 2, .in = { { 2, { 3, 5 } }, { 2, { 3, 5 } } }, .lo = 0.4, .hi = 2 },
+    { .name = "number", .n_in = 2, .in = { { 2, { 3, 5 } }, { 0 } }, .lo = 0.4, .hi = 2 },
+    { .name = "last axis", .n_in = 2, .in = { { 3, { 2, 3, 4 } }, { 1, { 4 } } }, .lo = 0.4, .hi = 2 },
+    { .name = "crossed", .n_in = 2, .in = { { 3, { 2, 1, 4 } }, { 2, { 3, 1 } } }, .lo = 0.4, .hi = 2 },
+    { .name = "unequal", .n_in = 2, .in = { { 2, { 3, 5 } }, { 2, { 3, 4 } } }, .want = AD_ESHAPE },
+    { 0 }
+};
+
+const ad_op ad_op_atan2 = {
+    .name = "atan2", .doc = "angle of the point (b, a)", .flags = AD_ELEMENTWISE, .operands = ad__operands_ab,
+    .shape = shape, .forward = forward, .gradient = gradient, .samples = samples,
+};
+
+ad_tensor *ad_atan2(ad_tape *t, ad_tensor *a, ad_tensor *b)
+{
+    return ad_record_one(t, &ad_op_atan2, NULL, 2, (ad_tensor *const[]){ a, b });
+}

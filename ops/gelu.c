@@ -1,0 +1,32 @@
+/*
+ * gelu - y = x Phi(x) = x (1 + erf(x / sqrt 2)) / 2, the exact form.
+ *
+ *   dy/dx = Phi(x) + x phi(x), which gelu_slope computes in one pass.
+ */
+#include "ops/elementwise.h"
+
+static ad_status forward(const ad_call *c)
+{
+    return ad__map(c, ad__element(c)->gelu, NULL);
+}
+
+static void gradient(ad_grad *g)
+{
+    g->gin[0] = ad_mul(g->tape, g->gout[0], ad_gelu_slope(g->tape, g->in[0]));
+}
+
+static const ad_sample samples[] = {
+    { .name = "matrix", .n_in = 1, .in = { { 2, { 3, 5 } } }, .lo = -3, .hi = 3 },
+    { .name = "scalar", .n_in = 1, .in = { { 0 } }, .lo = -3, .hi = 3 },
+    { 0 }
+};
+
+const ad_op ad_op_gelu = {
+    .name = "gelu", .doc = "x times the normal distribution function of x", .flags = AD_ELEMENTWISE, .operands = ad__operand_x,
+    .shape = ad__shape_same, .forward = forward, .gradient = gradient, .samples = samples,
+};
+
+ad_tensor *ad_gelu(ad_tape *t, ad_tensor *x)
+{
+    return ad_record_one(t, &ad_op_gelu, NULL, 1, &x);
+}
