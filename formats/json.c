@@ -229,7 +229,7 @@ static ad_status members(reader *r, ad_json *v, bool object)
             if (c != ',') return refuse(r, r->at, object ? "an object needs ',' or '}' here" : "an array needs ',' or ']' here");
             r->at++;
         }
-        ad_json *m;
+        ad_json *m = NULL;
         AD_TRY(member(r, object, &m));
         *tail = m;
         tail = &m->next;

@@ -1,3 +1,4 @@
 # tests/local.mk
 include tests/engine.mk
 include tests/data.mk
+include tests/formats.mk
