@@ -3,4 +3,6 @@
 #define ADZE_ADZE_H
 #include "autograd/autograd.h"
 #include "ops/ops.h"
+#include "experiments/experiments.h"
+#include "optim/optim.h"
 #endif

@@ -1,1 +1,2 @@
-# experiments/local.mk
+# experiments/local.mk - trainer, sampler, scores, comparison.
+headers += experiments/experiments.h

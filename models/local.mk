@@ -1,5 +1,5 @@
 # models/local.mk - the model language.
-headers += models/models.h
+headers += models/models.h models/checkpoint.h
 libcore_la_SOURCES += \
 	models/diagnostics.c \
 	models/lexer.c \

@@ -14,6 +14,7 @@
 #define ADZE_MODELS_MODELS_H
 
 #include "autograd/autograd.h"
+#include "models/checkpoint.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -4,7 +4,7 @@
  *   g <- g + weight_decay p;  m <- beta1 m + (1 - beta1) g;  v <- beta2 v + (1 - beta2) g^2
  *   p <- p - rate (c1 g + c2 m) / (sqrt(v) / sqrt(c3) + eps)
  *
- * c: rate, c1 = (1 - mu_t) / (1 - mu_1 .. mu_t), c2 = mu_(t+1) / (1 - mu_1 .. mu_(t+1)), c3 = 1 - beta2^t (optim/nadam.c has mu).
+ * c: rate, c1 = (1 - mu_t) / (1 - mu_1 .. mu_t), c2 as optim/nadam.c says, c3 = 1 - beta2^t.
  */
 #include "ops/update.h"
 

