@@ -2,3 +2,4 @@
 include tests/engine.mk
 include tests/data.mk
 include tests/formats.mk
+include tests/train.mk
