@@ -3,6 +3,10 @@
 #define ADZE_ADZE_H
 #include "autograd/autograd.h"
 #include "ops/ops.h"
-#include "experiments/experiments.h"
 #include "optim/optim.h"
+#include "models/models.h"
+#include "formats/formats.h"
+#include "datasets/datasets.h"
+#include "metrics/metrics.h"
+#include "experiments/experiments.h"
 #endif
