@@ -18,7 +18,7 @@ static ad_status score(ad_error *e, const ad_case *c, double *value)
         double sum = 0;
         for (int g = 0; g < c->n_readers; g++)
             for (int label = 0; label < c->classes; label++)
-                sum += ad_dice(c->pixels, labels, c->readers + g * c->pixels, label, AD_DICE_OVERLAP);
+                sum += ad_dice_overlap(c->pixels, labels, c->readers + g * c->pixels, label, AD_DICE_OVERLAP);
         *value = sum / ((double)c->n_readers * c->classes);
     }
     free(mean);

@@ -67,7 +67,7 @@ typedef enum ad_dice_rule { AD_DICE_OVERLAP, AD_DICE_SYNAPSE } ad_dice_rule;
 
 /* IoU and Dice of one label of two maps: a is the prediction, b the reference. */
 AD_API double ad_iou(int64_t pixels, const uint8_t *a, const uint8_t *b, int label);
-AD_API double ad_dice(int64_t pixels, const uint8_t *a, const uint8_t *b, int label, ad_dice_rule rule);
+AD_API double ad_dice_overlap(int64_t pixels, const uint8_t *a, const uint8_t *b, int label, ad_dice_rule rule);
 /* out[n_a, n_b] = d(a_i, b_j). Labels as bit masks and population counts: 100 samples of 128x128 against each other in milliseconds. */
 AD_API AD_CHECKED ad_status ad_distances(ad_error *e, int64_t pixels, int classes, int n_a, const uint8_t *a, int n_b, const uint8_t *b,
                                          double *out);

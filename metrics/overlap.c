@@ -32,7 +32,7 @@ double ad_iou(int64_t pixels, const uint8_t *a, const uint8_t *b, int label)
     return either ? (double)n.both / (double)either : 1;
 }
 
-double ad_dice(int64_t pixels, const uint8_t *a, const uint8_t *b, int label, ad_dice_rule rule)
+double ad_dice_overlap(int64_t pixels, const uint8_t *a, const uint8_t *b, int label, ad_dice_rule rule)
 {
     counts n = count(pixels, a, b, label);
     if (rule == AD_DICE_SYNAPSE && (!n.a || !n.b)) return n.a ? 1 : 0;
@@ -45,6 +45,6 @@ double ad__mean_dice(const ad_case *c, ad_dice_rule rule)
     for (int s = 0; s < c->n_samples; s++)
         for (int g = 0; g < c->n_readers; g++)
             for (int label = 1; label < c->classes; label++)
-                sum += ad_dice(c->pixels, c->samples + s * c->pixels, c->readers + g * c->pixels, label, rule);
+                sum += ad_dice_overlap(c->pixels, c->samples + s * c->pixels, c->readers + g * c->pixels, label, rule);
     return sum / ((double)c->n_samples * c->n_readers * (c->classes - 1));
 }

@@ -44,14 +44,14 @@ static void empty_masks_follow_the_rules(void **state)
     assert_true(ad_iou(4, none, one, 1) == 0);
     assert_true(ad_iou(4, one, none, 1) == 0);
     assert_true(ad_iou(4, one, two, 1) == 0.5);
-    assert_true(ad_dice(4, none, none, 1, AD_DICE_OVERLAP) == 1);
-    assert_true(ad_dice(4, one, none, 1, AD_DICE_OVERLAP) == 0);
-    assert_true(ad_dice(4, none, one, 1, AD_DICE_OVERLAP) == 0);
-    is_near(ad_dice(4, one, two, 1, AD_DICE_OVERLAP), 2.0 / 3, 1e-15);
-    assert_true(ad_dice(4, none, none, 1, AD_DICE_SYNAPSE) == 0);
-    assert_true(ad_dice(4, none, one, 1, AD_DICE_SYNAPSE) == 0);
-    assert_true(ad_dice(4, one, none, 1, AD_DICE_SYNAPSE) == 1);
-    is_near(ad_dice(4, two, one, 1, AD_DICE_SYNAPSE), 2.0 / 3, 1e-15);
+    assert_true(ad_dice_overlap(4, none, none, 1, AD_DICE_OVERLAP) == 1);
+    assert_true(ad_dice_overlap(4, one, none, 1, AD_DICE_OVERLAP) == 0);
+    assert_true(ad_dice_overlap(4, none, one, 1, AD_DICE_OVERLAP) == 0);
+    is_near(ad_dice_overlap(4, one, two, 1, AD_DICE_OVERLAP), 2.0 / 3, 1e-15);
+    assert_true(ad_dice_overlap(4, none, none, 1, AD_DICE_SYNAPSE) == 0);
+    assert_true(ad_dice_overlap(4, none, one, 1, AD_DICE_SYNAPSE) == 0);
+    assert_true(ad_dice_overlap(4, one, none, 1, AD_DICE_SYNAPSE) == 1);
+    is_near(ad_dice_overlap(4, two, one, 1, AD_DICE_SYNAPSE), 2.0 / 3, 1e-15);
 }
 
 /* The bit masks against IoU pixel by pixel, at sizes around a multiple of 64. */
