@@ -13,6 +13,11 @@
 extern "C" {
 #endif
 
+/* Axis i of a tensor in a file is axis axes[i] in memory. */
+AD_API void ad_layout_axes(ad_layout layout, int rank, int *axes);
+/* Copies a tensor of `element` bytes a value from the order of memory to that of files, or back. */
+AD_API void ad_layout_copy(const ad_shape *memory, ad_layout layout, size_t element, bool to_file, const void *from, void *to);
+
 /* What a checkpoint says of itself, in the metadata of the file. */
 typedef struct ad_checkpoint {
     int64_t step;                /* steps done */
