@@ -32,22 +32,41 @@ void ad_mean_labels(int64_t pixels, int classes, const double *mean, uint8_t *la
     }
 }
 
+/* Population variance over the samples: of the label number; of the probabilities, summed over the classes. */
+static double label_variance(const ad_case *c, int64_t pixel)
+{
+    double mean = 0, squares = 0;
+    for (int s = 0; s < c->n_samples; s++) mean += c->samples[s * c->pixels + pixel];
+    mean /= c->n_samples;
+    for (int s = 0; s < c->n_samples; s++) {
+        double d = c->samples[s * c->pixels + pixel] - mean;
+        squares += d * d;
+    }
+    return squares / c->n_samples;
+}
+
+static double probability_variance(const ad_case *c, int64_t pixel)
+{
+    double sum = 0;
+    for (int k = 0; k < c->classes; k++) {
+        double mean = 0, squares = 0;
+        for (int s = 0; s < c->n_samples; s++) mean += probability(c, s, pixel, k);
+        mean /= c->n_samples;
+        for (int s = 0; s < c->n_samples; s++) {
+            double d = probability(c, s, pixel, k) - mean;
+            squares += d * d;
+        }
+        sum += squares / c->n_samples;
+    }
+    return sum;
+}
+
 ad_status ad_uncertainty_map(ad_error *e, const ad_case *c, double *map)
 {
     double largest = 0;
     if (c->n_samples < 1) return AD_FAIL(e, EUSAGE, "uncertainty: %d samples; need at least one", c->n_samples);
     for (int64_t p = 0; p < c->pixels; p++) {
-        map[p] = 0;
-        for (int k = 0; k < c->classes; k++) {
-            double mean = 0, squares = 0;
-            for (int s = 0; s < c->n_samples; s++) mean += probability(c, s, p, k);
-            mean /= c->n_samples;
-            for (int s = 0; s < c->n_samples; s++) {
-                double d = probability(c, s, p, k) - mean;
-                squares += d * d;
-            }
-            map[p] += squares / c->n_samples;
-        }
+        map[p] = c->probabilities ? probability_variance(c, p) : label_variance(c, p);
         if (map[p] > largest) largest = map[p];
     }
     for (int64_t p = 0; largest > 0 && p < c->pixels; p++) map[p] /= largest;

@@ -80,8 +80,8 @@ AD_API AD_CHECKED ad_status ad_assign(ad_error *e, int n, const double *gain, in
 AD_API void ad_mean_map(const ad_case *c, double *mean);
 /* The label of largest mean (the first of equals). */
 AD_API void ad_mean_labels(int64_t pixels, int classes, const double *mean, uint8_t *labels);
-/* Population variance over samples summed over the classes, divided by its maximum over the image; all zero stays zero. Of the
- * probabilities, or of one-hot samples without them. */
+/* Population variance over samples divided by its maximum over the image; all zero stays zero. Of the probabilities, summed over the
+ * classes; without them of the label number, which for two classes is the same map as that of one-hot labels. */
 AD_API AD_CHECKED ad_status ad_uncertainty_map(ad_error *e, const ad_case *c, double *map);
 
 /* ---- averages ---- */
