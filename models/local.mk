@@ -9,3 +9,4 @@ libcore_la_SOURCES += \
 	models/model.h \
 	models/scalar.c \
 	models/yaml.c
+include models/zoo/local.mk
