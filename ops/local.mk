@@ -62,7 +62,29 @@ op_files_basic = \
 	ops/where.c
 
 # convolution, products, norms, pooling, resizing, attention
-op_files_layers =
+op_files_layers = \
+	ops/avg_pool.c \
+	ops/avg_pool_gradient.c \
+	ops/batch_norm.c \
+	ops/batch_norm_gradient.c \
+	ops/channel_sum.c \
+	ops/conv.c \
+	ops/conv_by_input.c \
+	ops/conv_by_weight.c \
+	ops/global_avg_pool.c \
+	ops/group_norm.c \
+	ops/instance_norm.c \
+	ops/layer_norm.c \
+	ops/layer_norm_gradient.c \
+	ops/linear.c \
+	ops/matmul.c \
+	ops/max_pool.c \
+	ops/max_pool_gather.c \
+	ops/max_pool_gradient.c \
+	ops/resize.c \
+	ops/resize_gradient.c \
+	ops/upsample.c
+libcore_la_SOURCES += ops/columns.c ops/columns.h ops/resample.c ops/resample.h ops/window.c ops/window.h
 
 # updates of optimisers
 op_files_update = \

@@ -2,6 +2,9 @@
 
 # every variant
 kernel_files = \
+	ops/kernels/attention.c \
+	ops/kernels/norm.c \
+	ops/kernels/pool.c \
 	ops/kernels/conv_plain.c \
 	ops/kernels/gemm_plain.c \
 	ops/kernels/element.c \
