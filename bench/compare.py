@@ -39,9 +39,9 @@ def main():
     rounds = int(sys.argv[4]) if len(sys.argv) > 4 else 9
     threads = str(os.cpu_count())
     with tempfile.TemporaryDirectory() as folder:
-        file = os.path.join(folder, "start.safetensors")
-        ours = Child([step, "zoo:" + model, batch, file])
-        torch = [sys.executable, os.path.join(HERE, "torch_child.py"), model, file]
+        files = [os.path.join(folder, f) for f in ("weights.safetensors", "batch.safetensors")]
+        ours = Child([step, "zoo:" + model, batch] + files)
+        torch = [sys.executable, os.path.join(HERE, "torch_child.py"), model] + files
         children = {
             "adze": ours,
             "T0": Child(torch + ["plain", threads]),

@@ -24,15 +24,17 @@ def read_safetensors(path):
 
 
 def main():
-    twin_name, file, channels_last = sys.argv[1], sys.argv[2], sys.argv[3] == "channels_last"
-    torch.set_num_threads(int(sys.argv[4]))
-    tensors = read_safetensors(file)
-    pick = lambda prefix: {k[len(prefix):]: v for k, v in tensors.items() if k.startswith(prefix)}
-    twin = importlib.import_module("twins." + twin_name).Twin(pick("param/"), pick("state/"))
-    x, y, eps = tensors["in/x"].permute(0, 3, 1, 2), tensors["in/y"].permute(0, 3, 1, 2), pick("eps/")
+    twin_name, weights_file, batch_file, layout, threads = sys.argv[1:]
+    torch.set_num_threads(int(threads))
+    weights, batch = read_safetensors(weights_file), read_safetensors(batch_file)
+    is_state = lambda name: name.endswith((".mean", ".var"))
+    twin = importlib.import_module("twins." + twin_name).Twin({k: v for k, v in weights.items() if not is_state(k)},
+                                                              {k: v for k, v in weights.items() if is_state(k)})
+    channels_last = layout == "channels_last"
+    x, y = batch["x"].permute(0, 3, 1, 2), batch["y"].permute(0, 3, 1, 2)
     if not channels_last:
         x, y = x.contiguous(), y.contiguous()
-    noise = {int(k[k.index("[") + 1:-1]): v.permute(0, 3, 1, 2) for k, v in eps.items()}
+    noise = {int(k[k.index("[") + 1:-1]): v.permute(0, 3, 1, 2) for k, v in batch.items() if k.startswith("eps/")}
     optimiser = torch.optim.Adam(twin.parameters(), lr=1e-3)
     loss = None
     print(json.dumps({"parameters": sum(p.numel() for p in twin.parameters())}), flush=True)

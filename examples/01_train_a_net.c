@@ -9,9 +9,9 @@ int main(void)
     ad_params *p = ad_params_new(ctx, AD_F32);
     const char *path[] = { "hidden.w", "hidden.b", "out.w", "out.b" };
     const ad_shape shape[] = { { 2, { 2, HIDDEN } }, { 1, { HIDDEN } }, { 2, { HIDDEN, 1 } }, { 1, { 1 } } };
+    const ad_init init[] = { { .name = "xavier_uniform" }, { .name = "zeros" } };
     for (int i = 0; i < 4; i++)
-        if (ad_params_add(p, path[i], &shape[i], AD_SLOT_PARAM, i % 2 ? AD_LAYOUT_PLAIN : AD_LAYOUT_LINEAR,
-                          &(ad_init){ i % 2 ? "zeros" : "xavier_uniform" }) != AD_OK) return 1;
+        if (ad_params_add(p, path[i], &shape[i], AD_SLOT_PARAM, i % 2 ? AD_LAYOUT_PLAIN : AD_LAYOUT_LINEAR, &init[i % 2]) != AD_OK) return 1;
     if (ad_params_init(p, AD_SLOT_PARAM, 7) != AD_OK) return 1;
 
     ad_tape *t = ad_tape_new(ctx, AD_F32);

@@ -1,0 +1,185 @@
+/*
+ * step - adze's side of bench/compare.py: `step REF BATCH WEIGHTS BATCHFILE` saves its starting weights, a batch and the noise of every
+ * site, then answers each word that it reads with one line of JSON:
+ *
+ *   loss    the training loss of the saved batch with the saved noise
+ *   step    one training step (forward, backward, Adam): seconds, peak memory
+ *   probe   multiply-adds a second of one core, in GFLOP/s: how quiet the machine is
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "adze.h"
+
+typedef struct bench {
+    ad_ctx *ctx;
+    ad_model *model;
+    ad_params *params;
+    ad_recorded *fixed, *drawn;
+    ad_program *loss, *step;
+    ad_optim *adam;
+    int64_t batch, steps;
+    const char *weights_file, *batch_file;
+} bench;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Eight independent chains of 16 floats: enough to fill the multiply-add units. */
+static double probe(void)
+{
+    enum { CHAINS = 8, WIDTH = 16, TURNS = 400000 };
+    typedef float lanes __attribute__((vector_size(WIDTH * sizeof(float))));
+    lanes a[CHAINS], m = { 0 };
+    m += 0.999f;
+    for (int c = 0; c < CHAINS; c++) a[c] = m * (float)(c + 1);
+    double start = now();
+    for (int i = 0; i < TURNS; i++)
+        for (int c = 0; c < CHAINS; c++) a[c] = a[c] * m + m;
+    double seconds = now() - start;
+    volatile float sink = 0;
+    for (int c = 0; c < CHAINS; c++) sink += a[c][0];
+    return 2.0 * CHAINS * WIDTH * TURNS / seconds * 1e-9;
+}
+
+/* Noise for images and "eps/..." inputs, a random class for every pixel of a one-hot target. */
+static void fill_input(const ad_bind *in, float *data)
+{
+    const ad_shape *s = ad_tensor_shape(in->value);
+    int64_t n = ad_count(s), classes = s->rank ? s->dim[s->rank - 1] : 1;
+    uint64_t key = ad_key(1, "bench", in->name);
+    if (strcmp(in->name, "y") != 0) {
+        for (int64_t i = 0; i < n; i++) data[i] = (float)ad_normal(key, 0, 0, (uint64_t)i);
+        return;
+    }
+    memset(data, 0, (size_t)n * sizeof *data);
+    for (int64_t i = 0; i < n; i += classes) data[i + (int64_t)(ad_uniform(key, 0, 0, (uint64_t)i) * (double)classes)] = 1;
+}
+
+static void fill(ad_recorded *r, ad_program *p)
+{
+    ad_bind in;
+    ad_recorded_scalar scalar;
+    for (int i = 0; ad_recorded_input_at(r, i, &in); i++)
+        if (ad_program_data(p, in.value)) fill_input(&in, ad_program_data(p, in.value));
+    for (int i = 0; ad_recorded_scalar_at(r, i, &scalar); i++)
+        if (ad_program_data(p, scalar.input)) *(float *)ad_program_data(p, scalar.input) = (float)scalar.standard;
+}
+
+static ad_status save_batch(bench *b)
+{
+    ad_array arrays[64] = { 0 };
+    ad_bind in;
+    int n = 0;
+    for (int i = 0; n < 64 && ad_recorded_input_at(b->fixed, i, &in); i++) {
+        const ad_shape *s = ad_tensor_shape(in.value);
+        void *data = ad_program_data(b->loss, in.value);
+        if (!data || s->dtype != AD_REAL) continue;
+        ad_array *a = &arrays[n++];
+        a->name = in.name;
+        a->type = AD_ELEMENT_F32;
+        a->rank = s->rank;
+        for (int k = 0; k < s->rank; k++) a->dim[k] = s->dim[k];
+        a->bytes = ad_shape_bytes(s, AD_F32);
+        a->data = data;
+    }
+    return ad_safetensors_write(ad_ctx_error(b->ctx), b->batch_file, n, arrays, 0, NULL);
+}
+
+static ad_status prepare_loss(bench *b)
+{
+    const ad_choice noise = { "*", AD_CHOICE_NOISE, NULL };
+    ad_tape *t = ad_tape_new(b->ctx, AD_F32);
+    AD_TRY(ad_model_record(b->model, "train", t, b->params, &(ad_record_options){ .batch = b->batch, .n_choices = 1, .choices = &noise, .no_commits = true },
+                           &b->fixed));
+    ad_tensor *loss = ad_recorded_loss(b->fixed);
+    AD_TRY(ad_compile(t, 1, &loss, &(ad_plan_options){ .no_commits = true }, &b->loss));
+    fill(b->fixed, b->loss);
+    return save_batch(b);
+}
+
+static ad_status prepare_step(bench *b)
+{
+    ad_tape *t = ad_tape_new(b->ctx, AD_F32);
+    AD_TRY(ad_model_record(b->model, "train", t, b->params, &(ad_record_options){ .batch = b->batch }, &b->drawn));
+    int n = ad_recorded_wrt_count(b->drawn);
+    ad_tensor *loss = ad_recorded_loss(b->drawn), *const *wrt = ad_recorded_wrt(b->drawn);
+    ad_tensor **grads = calloc((size_t)n, sizeof *grads);
+    ad_optim_weight *weights = calloc((size_t)n, sizeof *weights);
+    if (!grads || !weights) return AD_FAIL(ad_ctx_error(b->ctx), ENOMEM, "step: out of memory");
+    AD_TRY(ad_gradients(t, loss, n, wrt, grads));
+    for (int i = 0; i < n; i++) weights[i] = (ad_optim_weight){ wrt[i], grads[i], 1, 1 };
+    AD_TRY(ad_optim_new(ad_ctx_error(b->ctx), "adam", "", NULL, &b->adam));
+    AD_TRY(ad_optim_record(b->adam, t, b->params, n, weights));
+    AD_TRY(ad_compile(t, 1, &loss, &(ad_plan_options){ .guard = loss }, &b->step));
+    free(grads);
+    free(weights);
+    fill(b->drawn, b->step);
+    return AD_OK;
+}
+
+static ad_status prepare(bench *b, const char *ref)
+{
+    ad_error *e = ad_ctx_error(b->ctx);
+    AD_TRY(ad_model_open(b->ctx, ref, NULL, NULL, &b->model));
+    AD_TRY(ad_model_params(b->model, AD_F32, &b->params));
+    AD_TRY(ad_params_init(b->params, AD_SLOT_PARAM, 1));
+    AD_TRY(ad_params_init(b->params, AD_SLOT_STATE, 1));
+    AD_TRY(ad_checkpoint_save(e, b->weights_file, b->params, &(ad_checkpoint){ .seed = 1 }));
+    AD_TRY(prepare_loss(b));
+    return prepare_step(b);
+}
+
+static ad_status answer(bench *b, const char *word)
+{
+    if (strcmp(word, "probe") == 0) {
+        printf("{\"gflops\": %.1f}\n", probe());
+    } else if (strcmp(word, "loss") == 0) {
+        AD_TRY(ad_run(b->loss, NULL));
+        printf("{\"loss\": %.9g}\n", (double)*(float *)ad_program_data(b->loss, ad_recorded_loss(b->fixed)));
+    } else if (strcmp(word, "profile") == 0) {
+        ad_step_info s;
+        double total = 0;
+        for (int i = 0; ad_program_step(b->step, i, &s); i++) total += s.seconds;
+        for (int i = 0; ad_program_step(b->step, i, &s); i++)
+            if (s.seconds > 0.004 * total) fprintf(stderr, "%6.2f%% %-24s %8.2f ms %8.1f GFLOP/s  %s\n", 100 * s.seconds / total, s.op, 1e3 * s.seconds,
+                                                   2e-9 * s.cost.macs * (double)b->steps / s.seconds, s.path ? s.path : "");
+        printf("{\"seconds\": %.6f}\n", total);
+    } else {
+        struct rusage usage;
+        double start = now();
+        ad_optim_set(b->adam, b->step, b->steps, 1e-3);
+        AD_TRY(ad_run(b->step, &(ad_run_options){ .seed = 1, .step = (uint64_t)b->steps++ }));
+        double seconds = now() - start;
+        getrusage(RUSAGE_SELF, &usage);
+        printf("{\"seconds\": %.6f, \"rss_kib\": %ld}\n", seconds, usage.ru_maxrss);
+    }
+    fflush(stdout);
+    return AD_OK;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 5) return fprintf(stderr, "usage: step REF BATCH WEIGHTS BATCHFILE\n"), 2;
+    bench b = { .ctx = ad_new(NULL), .batch = strtol(argv[2], NULL, 10), .weights_file = argv[3], .batch_file = argv[4] };
+    char word[64];
+    ad_status s = prepare(&b, argv[1]);
+    if (s == AD_OK) {
+        ad_program_profile(b.step, true);
+        printf("{\"parameters\": %lld, \"arena\": %zu}\n", (long long)ad_params_elements(b.params, AD_SLOT_PARAM), ad_program_arena(b.step));
+        fflush(stdout);
+    }
+    while (s == AD_OK && fgets(word, sizeof word, stdin)) {
+        word[strcspn(word, "\n")] = '\0';
+        s = answer(&b, word);
+    }
+    if (s != AD_OK) fprintf(stderr, "%s\n", ad_ctx_message(b.ctx));
+    return ad_status_exit(s);
+}
