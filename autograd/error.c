@@ -45,7 +45,12 @@ ad_status ad_error_prefix(ad_error *e, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(e->message, sizeof e->message, format, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof e->message) snprintf(e->message + n, sizeof e->message - (size_t)n, ": %s", rest);
+    if (n < 0 || (size_t)n + 3 > sizeof e->message) return e->status;
+    size_t room = sizeof e->message - (size_t)n - 3, length = strlen(rest);
+    if (length > room) length = room;
+    memcpy(e->message + n, ": ", 2);
+    memcpy(e->message + n + 2, rest, length);
+    e->message[(size_t)n + 2 + length] = '\0';
     return e->status;
 }
 
