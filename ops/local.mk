@@ -4,12 +4,19 @@
 op_files_basic = \
 	ops/abs.c \
 	ops/add.c \
+	ops/argmax.c \
 	ops/atan.c \
 	ops/atan2.c \
+	ops/bce_with_logits.c \
 	ops/broadcast_to.c \
 	ops/clamp.c \
+	ops/concat.c \
 	ops/cos.c \
+	ops/cross_entropy.c \
+	ops/dice.c \
 	ops/div.c \
+	ops/drop_path.c \
+	ops/dropout.c \
 	ops/elu.c \
 	ops/equal.c \
 	ops/erf.c \
@@ -17,16 +24,20 @@ op_files_basic = \
 	ops/expm1.c \
 	ops/fill.c \
 	ops/floor.c \
+	ops/gather.c \
 	ops/gelu.c \
 	ops/gelu_slope.c \
 	ops/greater.c \
 	ops/greater_equal.c \
 	ops/is_positive.c \
+	ops/kl_log_var.c \
+	ops/kl_normal.c \
 	ops/leaky_relu.c \
 	ops/less.c \
 	ops/less_equal.c \
 	ops/log.c \
 	ops/log1p.c \
+	ops/log_softmax.c \
 	ops/logsumexp.c \
 	ops/max.c \
 	ops/maximum.c \
@@ -35,20 +46,31 @@ op_files_basic = \
 	ops/minimum.c \
 	ops/mul.c \
 	ops/neg.c \
+	ops/normal.c \
+	ops/one_hot.c \
+	ops/pad.c \
+	ops/permute.c \
 	ops/pow.c \
 	ops/power.c \
+	ops/rearrange.c \
 	ops/reciprocal.c \
 	ops/relu.c \
 	ops/reshape.c \
+	ops/roll.c \
 	ops/round.c \
 	ops/rsqrt.c \
 	ops/scale.c \
 	ops/scale_gradient.c \
+	ops/scatter_add.c \
 	ops/shift.c \
 	ops/sigmoid.c \
 	ops/sign.c \
 	ops/silu.c \
 	ops/sin.c \
+	ops/slice.c \
+	ops/softmax.c \
+	ops/softmax_cross_entropy.c \
+	ops/softmax_cross_entropy_gradient.c \
 	ops/softplus.c \
 	ops/sqrt.c \
 	ops/square.c \
@@ -58,6 +80,10 @@ op_files_basic = \
 	ops/sum.c \
 	ops/sum_to.c \
 	ops/tanh.c \
+	ops/tile_to.c \
+	ops/topk_cross_entropy.c \
+	ops/topk_mask.c \
+	ops/uniform.c \
 	ops/var.c \
 	ops/where.c
 
@@ -102,7 +128,11 @@ headers += ops/ops.h
 include ops/kernels/local.mk
 libcore_la_SOURCES += $(op_files) \
 	ops/elementwise.c ops/elementwise.h \
+	ops/loss.c ops/loss.h \
+	ops/move.c ops/move.h \
+	ops/random_fill.c ops/random_fill.h \
 	ops/reduce.c ops/reduce.h \
+	ops/rows.c ops/rows.h \
 	ops/table.c
 
 # ops.def names every op of the lists: OP(add) OP(relu) ... The table includes it; BUILT_SOURCES alone would not serve `make ops/table.lo`.

@@ -61,7 +61,7 @@ typedef struct ad_shape_attr { ad_ints shape; } ad_shape_attr;              /* r
 typedef struct ad_axes_attr { ad_ints axes; } ad_axes_attr;                 /* permute, flip */
 typedef struct ad_axis_attr { int64_t axis; } ad_axis_attr;                 /* concat, argmax, cumsum */
 typedef struct ad_slice_attr { int64_t axis, start, count, step; } ad_slice_attr;
-typedef struct ad_pad_attr { int64_t axis, before, after; double value; } ad_pad_attr;
+typedef struct ad_pad_attr { int64_t axis, before, after, step; double value; } ad_pad_attr;
 typedef struct ad_roll_attr { ad_ints shift, axes; } ad_roll_attr;
 typedef struct ad_scatter_add_attr { int64_t rows; } ad_scatter_add_attr;
 typedef struct ad_one_hot_attr { int64_t classes; } ad_one_hot_attr;
@@ -73,8 +73,11 @@ AD_API ad_tensor *ad_broadcast_to(ad_tape *t, ad_tensor *x, const ad_shape *shap
 AD_API ad_tensor *ad_sum_to(ad_tape *t, ad_tensor *x, const ad_shape *shape);         /* the adjoint of broadcast_to */
 AD_API ad_tensor *ad_concat(ad_tape *t, int n, ad_tensor *const *x, int axis);
 AD_API ad_tensor *ad_slice(ad_tape *t, ad_tensor *x, int axis, int64_t start, int64_t count);
+AD_API ad_tensor *ad_slice_with(ad_tape *t, ad_tensor *x, const ad_slice_attr *attr);
 AD_API ad_tensor *ad_pad(ad_tape *t, ad_tensor *x, int axis, int64_t before, int64_t after);  /* with zeros */
+AD_API ad_tensor *ad_pad_with(ad_tape *t, ad_tensor *x, const ad_pad_attr *attr);
 AD_API ad_tensor *ad_roll(ad_tape *t, ad_tensor *x, int axis, int64_t shift);
+AD_API ad_tensor *ad_roll_with(ad_tape *t, ad_tensor *x, const ad_roll_attr *attr);
 AD_API ad_tensor *ad_gather(ad_tape *t, ad_tensor *table, ad_tensor *index);          /* rows of [R, ...] by I32 [..] */
 AD_API ad_tensor *ad_scatter_add(ad_tape *t, ad_tensor *rows, ad_tensor *index, int64_t n_rows);   /* its adjoint */
 AD_API ad_tensor *ad_one_hot(ad_tape *t, ad_tensor *labels, int64_t classes);         /* I32 [..] -> real [.., classes] */
@@ -124,7 +127,9 @@ typedef struct ad_topk_attr {
     double frac;                         /* part of the pixels kept */
     int sampler;                         /* 0: the largest losses; 1: drawn in proportion to the loss (Gumbel) */
     char over[AD_ATTR_TEXT_SIZE];
-} ad_topk_attr;
+} ad_topk_attr;                          /* topk_cross_entropy: two outputs, so by ad_record or ad_apply */
+typedef struct ad_topk_mask_attr { int64_t k; } ad_topk_mask_attr;
+AD_API ad_tensor *ad_topk_mask(ad_tape *t, ad_tensor *x, int64_t k);   /* 1 at the k largest numbers, 0 elsewhere */
 
 /* ---- random numbers: a pure function of (seed, path; step, draw, element) ---- */
 

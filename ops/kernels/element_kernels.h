@@ -48,7 +48,12 @@ typedef struct ad_lane {
     X(void, pow, AD_MAP) X(void, atan2, AD_MAP) X(void, maximum, AD_MAP) X(void, minimum, AD_MAP) \
     X(void, greater, AD_MAP) X(void, greater_equal, AD_MAP) X(void, less, AD_MAP) X(void, less_equal, AD_MAP) \
     X(void, equal, AD_MAP) \
-    X(void, where, AD_MAP)
+    X(void, where, AD_MAP) \
+    /* over rows of n numbers: softmax, its logarithm, -sum t log softmax(x) and gy times the gradient of that by x */ \
+    X(void, softmax, (int64_t rows, int64_t n, const void *x, void *y)) \
+    X(void, log_softmax, (int64_t rows, int64_t n, const void *x, void *y)) \
+    X(void, cross_entropy, (int64_t rows, int64_t n, const void *x, const void *t, void *y)) \
+    X(void, cross_entropy_gradient, (int64_t rows, int64_t n, const void *gy, const void *x, const void *t, void *gx))
 
 typedef struct ad_element_kernels {
 #define X(type, name, arguments) type (*name) arguments;

@@ -10,6 +10,7 @@ kernel_files = \
 	ops/kernels/element.c \
 	ops/kernels/element_binary.c \
 	ops/kernels/element_fold.c \
+	ops/kernels/element_softmax.c \
 	ops/kernels/element_unary.c \
 	ops/kernels/element_update.c \
 	ops/kernels/table.c
