@@ -1,1 +1,4 @@
-# bench/local.mk
+# bench/local.mk - measurements; `make bench` builds them, nothing here runs in `make check`.
+include bench/step.mk
+bench: $(EXTRA_PROGRAMS)
+.PHONY: bench
