@@ -3,3 +3,4 @@ include tests/engine.mk
 include tests/data.mk
 include tests/formats.mk
 include tests/train.mk
+include tests/kernels.mk

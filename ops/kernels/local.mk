@@ -3,26 +3,34 @@
 # every variant
 kernel_files = \
 	ops/kernels/attention.c \
-	ops/kernels/norm.c \
-	ops/kernels/pool.c \
-	ops/kernels/conv_plain.c \
-	ops/kernels/gemm_plain.c \
 	ops/kernels/element.c \
 	ops/kernels/element_binary.c \
 	ops/kernels/element_fold.c \
 	ops/kernels/element_softmax.c \
 	ops/kernels/element_unary.c \
 	ops/kernels/element_update.c \
+	ops/kernels/norm.c \
+	ops/kernels/pool.c \
 	ops/kernels/table.c
 
 # plain variants only (base, base64, fma64) and fast variants only (avx2, avx512)
-kernel_files_plain =
-kernel_files_fast =
+kernel_files_plain = \
+	ops/kernels/conv_plain.c \
+	ops/kernels/gemm_plain.c
+kernel_files_fast = \
+	ops/kernels/conv_fast.c \
+	ops/kernels/conv_fast_weight.c \
+	ops/kernels/conv_fill.c \
+	ops/kernels/conv_tile.c \
+	ops/kernels/gemm_fast.c
 
-libcore_la_SOURCES += ops/kernels/select.c
+libcore_la_SOURCES += ops/kernels/conv_view.c ops/kernels/select.c
 headers_kernels = \
 	ops/kernels/conv_chunks.h \
+	ops/kernels/conv_fill.h \
 	ops/kernels/conv_kernels.h \
+	ops/kernels/conv_tile.h \
+	ops/kernels/conv_view.h \
 	ops/kernels/element_kernels.h \
 	ops/kernels/element_map.h \
 	ops/kernels/kernels.h \

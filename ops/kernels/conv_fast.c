@@ -1,0 +1,294 @@
+/*
+ * conv_fast.c - forward and by_input in registers: both are views (conv_view.h), and a view is run in tiles (conv_tile.h).
+ *
+ * Stage 0 packs the weights into panels, one for each tile of output channels. Stage 1 has a unit for each block of output pixels
+ * (and group, and share of the tiles): it copies the source pixels that the block reads into slots, one block of channels at a
+ * time, and runs every tile over them; between channel blocks the partial sums wait in the output.
+ *
+ * Images are cut into blocks of whole rows, and tiles lie within a row. Three kinds of shape go by flat blocks of pixels instead, one slot a
+ * pixel and tap: rows of fewer than eight pixels (a tile then spans rows and images), single taps (1x1 kernels, where
+ * nothing would be gained), and groups of at most four summed channels (where (tap, channel) pairs fill one slot).
+ */
+#include "ops/kernels/conv_fill.h"
+
+/* Scratch of a block: half of a 1 MiB second-level cache at most. Fewer than 16 units would leave threads idle. */
+enum { BLOCK_FLOATS = 48 * 1024, BLOCK_PIXELS = 196, UNITS = 16, ROW_PIXELS = 8, FEW_CHANNELS = 4 };
+
+typedef struct conv_layout {
+    int flat, gathered;            /* pixels instead of rows; (tap, channel) pairs in one slot */
+    int64_t block, blocks;         /* rows or pixels of a block, blocks of the view */
+    int64_t pass;                  /* flat: runs of one pass */
+    int64_t tile_groups;           /* shares of the tiles */
+    int64_t units, scratch;        /* floats */
+} conv_layout;
+
+/* Terms of an output come in runs of equal length: (channel block, tap), or slots full of (tap, channel) pairs. */
+static int64_t run_count(const conv_view *v, int gathered)
+{
+    int64_t taps = conv_view_taps(v);
+    return gathered ? ceil_div(taps * v->sum, SLOT) : taps * ceil_div(v->sum, SLOT);
+}
+
+static int64_t run_length(const conv_view *v, int gathered, int64_t run)
+{
+    int64_t taps = conv_view_taps(v), total = gathered ? taps * v->sum : v->sum;
+    int64_t left = total - (gathered ? run : run / taps) * SLOT;
+    return left < SLOT ? left : SLOT;
+}
+
+/* Few blocks: the tiles are shared out first, because a smaller block makes less use of the weights it reads. */
+static void layout_flat(const conv_view *v, conv_layout *l)
+{
+    int64_t pixels = conv_view_rows(v) * v->axis[2].count, taps = conv_view_taps(v);
+    l->pass = taps < 4 ? 6 : taps < 32 ? taps : 32;
+    if (l->pass > run_count(v, l->gathered)) l->pass = run_count(v, l->gathered);
+    l->block = BLOCK_FLOATS / SLOT / (l->pass ? l->pass : 1);
+    if (l->block > BLOCK_PIXELS) l->block = BLOCK_PIXELS;
+    while (l->block > 2 * TILE_MOST_ROWS && ceil_div(pixels, l->block) * v->groups * tile_count(v->columns) < UNITS)
+        l->block /= 2;
+    l->blocks = ceil_div(pixels, l->block);
+    l->scratch = l->pass * l->block * SLOT;
+}
+
+/* The block that cuts `height` into one piece more, evenly; at least one row less. */
+static int64_t shorter(int64_t height, int64_t block)
+{
+    int64_t even = ceil_div(height, ceil_div(height, block) + 1);
+    return even < block ? even : block - 1;
+}
+
+static void layout_rows(const conv_view *v, conv_layout *l)
+{
+    int64_t planes = v->n * v->axis[0].count, height = v->axis[1].count;
+    l->block = height;
+    while (l->block > 1 && (conv_slots_of(v, l->block).floats > BLOCK_FLOATS
+                            || (l->block > 4 && planes * ceil_div(height, l->block) * v->groups * tile_count(v->columns) < UNITS)))
+        l->block = shorter(height, l->block);
+    l->blocks = planes * ceil_div(height, l->block);
+    l->scratch = conv_slots_of(v, l->block).floats;
+}
+
+static void layout_of(const conv_view *v, conv_layout *l)
+{
+    int64_t taps = conv_view_taps(v), tiles = tile_count(v->columns);
+    *l = (conv_layout){ .gathered = v->sum <= FEW_CHANNELS && taps > 1 };
+    if (v->n * v->axis[0].count * v->axis[1].count * v->axis[2].count == 0) return;
+    l->flat = l->gathered || taps <= 1 || v->axis[2].count < ROW_PIXELS;
+    if (l->flat) layout_flat(v, l);
+    else layout_rows(v, l);
+    l->tile_groups = ceil_div(UNITS, l->blocks * v->groups);
+    if (l->tile_groups > tiles) l->tile_groups = tiles;
+    l->units = v->groups * l->blocks * l->tile_groups;
+}
+
+static int64_t panel_floats(const conv_view *v)
+{
+    return conv_view_taps(v) * v->sum * tile_vecs_all(v->columns) * VL;
+}
+
+/* ---- one unit ---- */
+
+typedef struct conv_unit {
+    const conv_view *v;
+    const conv_layout *l;
+    int64_t group, block, tile_first, tile_end;
+    const float *source, *panels, *bias;   /* panels of the group; bias of the group or NULL */
+    float *out, *scratch;
+} conv_unit;
+
+static float *output_at(const conv_unit *u, int64_t row, int64_t o2)
+{
+    const conv_axis *a = u->v->axis;
+    int64_t at[3];
+    conv_row_at(u->v, row, at);
+    int64_t i0 = a[0].out_first + at[1] * a[0].out_step, i1 = a[1].out_first + at[2] * a[1].out_step;
+    int64_t pixel = ((at[0] * a[0].out_size + i0) * a[1].out_size + i1) * a[2].out_size + a[2].out_first + o2 * a[2].out_step;
+    return u->out + pixel * u->v->groups * u->v->columns + u->group * u->v->columns;
+}
+
+/* The tile of one range of terms: `t` has the runs; `before` terms came in earlier passes. */
+static void tile_set(const conv_unit *u, int64_t tile, int64_t before, conv_tile *t, float *start)
+{
+    const conv_view *v = u->v;
+    int64_t column = tile_column(tile), left = v->columns - column;
+    int vecs = tile_vecs(v->columns, tile);
+    t->w = u->panels + column * conv_view_taps(v) * v->sum + before * vecs * VL;
+    t->columns = left < vecs * VL ? left : vecs * VL;
+    t->start = before ? NULL : start;
+    for (int i = 0; i < vecs; i++)
+        v_store(start + i * VL, u->bias ? v_load_n(u->bias + column + i * VL, left - i * VL) : v_zero());
+}
+
+static void unit_rows(const conv_unit *u)
+{
+    const conv_view *v = u->v;
+    int64_t height = v->axis[1].count, per_plane = ceil_div(height, u->l->block);
+    int64_t low = u->block % per_plane * u->l->block, rows = height - low < u->l->block ? height - low : u->l->block;
+    int64_t row = u->block / per_plane * height + low, taps = conv_view_taps(v), offset[TILE_MOST_RUNS];
+    conv_slots slots = conv_slots_of(v, rows);
+    conv_tile t = { .offset = offset, .out_stride = v->axis[2].out_step * v->groups * v->columns };
+    for (int64_t channel = 0; channel < v->sum; channel += SLOT) {
+        t.length = v->sum - channel < SLOT ? v->sum - channel : SLOT;
+        K(conv_fill_rows)(v, &slots, u->source, row, u->group * v->sum + channel, t.length, u->scratch);
+        for (int64_t tap = 0; tap < taps; tap += t.runs) {
+            t.runs = taps - tap < TILE_MOST_RUNS ? taps - tap : TILE_MOST_RUNS;
+            for (int64_t i = 0; i < t.runs; i++)
+                offset[i] = conv_slots_tap(v, &slots, tap + i);
+            for (int64_t tile = u->tile_first; tile < u->tile_end; tile++) {
+                float start[TILE_MOST_VECS * VL];
+                int vecs = tile_vecs(v->columns, tile);
+                tile_set(u, tile, taps * channel + tap * t.length, &t, start);
+                for (int64_t r = 0; r < rows; r++)
+                    tile_rows_run(&t, K(conv_pixel_tiles)[vecs], vecs, v->axis[2].count, SLOT,
+                                  u->scratch + r * conv_slots_row(v, &slots), output_at(u, row + r, 0) + tile_column(tile));
+            }
+        }
+    }
+}
+
+/* Flat pixels first .. first + count - 1: in one go where the view covers the whole output, else row by row. */
+static void flat_run(const conv_unit *u, const conv_tile *t, int vecs, int64_t tile, int64_t first, int64_t count)
+{
+    const conv_axis *a = u->v->axis;
+    int64_t width = a[2].count, dense = a[0].out_step == 1 && a[1].out_step == 1 && a[2].out_step == 1;
+    for (int64_t p = first, run; p < first + count; p += run) {
+        int64_t left = first + count - p;
+        run = dense || width - p % width > left ? left : width - p % width;
+        tile_rows_run(t, K(conv_pixel_tiles)[vecs], vecs, run, SLOT, u->scratch + (p - first) * SLOT,
+                      output_at(u, p / width, p % width) + tile_column(tile));
+    }
+}
+
+static void fill_flat(const conv_unit *u, int64_t first, int64_t count, int64_t run, int64_t length, float *slots)
+{
+    const conv_view *v = u->v;
+    int64_t taps = conv_view_taps(v);
+    if (u->l->gathered)
+        K(conv_fill_columns)(v, u->source, first, count, u->group, run * SLOT, length, slots);
+    else
+        K(conv_fill_tap)(v, u->source, first, count, run % taps, u->group * v->sum + run / taps * SLOT, length, slots);
+}
+
+static void unit_flat(const conv_unit *u)
+{
+    const conv_view *v = u->v;
+    int64_t pixels = conv_view_rows(v) * v->axis[2].count, runs = run_count(v, u->l->gathered), before = 0;
+    int64_t first = u->block * u->l->block, count = pixels - first < u->l->block ? pixels - first : u->l->block;
+    int64_t offset[TILE_MOST_RUNS], run = 0;
+    conv_tile t = { .offset = offset, .out_stride = v->axis[2].out_step * v->groups * v->columns };
+    do {
+        t.length = runs ? run_length(v, u->l->gathered, run) : 0;
+        for (t.runs = 0; t.runs < u->l->pass && run + t.runs < runs; t.runs++) {
+            if (run_length(v, u->l->gathered, run + t.runs) != t.length) break;
+            offset[t.runs] = t.runs * count * SLOT;
+            fill_flat(u, first, count, run + t.runs, t.length, u->scratch + offset[t.runs]);
+        }
+        for (int64_t tile = u->tile_first; tile < u->tile_end; tile++) {
+            float start[TILE_MOST_VECS * VL];
+            tile_set(u, tile, before, &t, start);
+            flat_run(u, &t, tile_vecs(v->columns, tile), tile, first, count);
+        }
+        before += t.runs * t.length;
+        run += t.runs;
+    } while (run < runs);
+}
+
+/* Runs unit `unit` of a view whose panels begin at `panels`. */
+static void view_run(const conv_view *v, const conv_layout *l, int64_t unit, const float *panels, const ad_args *args)
+{
+    int64_t tiles = tile_count(v->columns), share = unit % l->tile_groups, group = unit / l->tile_groups % v->groups;
+    conv_unit u = {
+        .v = v, .l = l, .group = group, .block = unit / l->tile_groups / v->groups,
+        .tile_first = tiles * share / l->tile_groups, .tile_end = tiles * (share + 1) / l->tile_groups,
+        .source = args->a, .panels = panels + group * panel_floats(v),
+        .bias = args->bias ? (const float *)args->bias + group * v->columns : NULL, .out = args->out, .scratch = args->scratch,
+    };
+    if (l->flat) unit_flat(&u);
+    else unit_rows(&u);
+}
+
+/* Packs one tile of one group; `by_input` says that the columns are the weights' input channels. */
+static void panel_pack(const conv_view *v, int by_input, int64_t group, int64_t tile, const float *w, float *panels)
+{
+    int64_t taps = conv_view_taps(v), column = tile_column(tile), left = v->columns - column;
+    int64_t width = v->groups * (by_input ? v->sum : v->columns), in = by_input ? v->columns : v->sum;
+    int vecs = tile_vecs(v->columns, tile);
+    float *panel = panels + group * panel_floats(v) + column * taps * v->sum;
+    for (int64_t channel = 0; channel < v->sum; channel += SLOT)
+        for (int64_t t = 0; t < taps; t++) {
+            int64_t at[3], k = 0, length = v->sum - channel < SLOT ? v->sum - channel : SLOT;
+            conv_tap_at(v, t, at);
+            for (int i = 0; i < 3; i++)
+                k = k * v->axis[i].kernel_size + v->axis[i].kernel_first + at[i] * v->axis[i].kernel_step;
+            if (by_input)
+                K(conv_pack_columns)(length, w + (k * in + column) * width + group * v->sum + channel, width, left, vecs, panel);
+            else
+                K(conv_pack_rows)(length, w + (k * in + channel) * width + group * v->columns + column, width, left, vecs, panel);
+            panel += length * vecs * VL;
+        }
+}
+
+/* ---- forward ---- */
+
+void K(conv_forward_plan)(const ad_conv_shape *s, ad_work *work)
+{
+    conv_view v;
+    conv_layout l;
+    ad__conv_view_forward(s, &v);
+    layout_of(&v, &l);
+    *work = (ad_work){
+        .stages = 2, .units = { v.groups * tile_count(v.columns), l.units },
+        .shared = (size_t)(v.groups * panel_floats(&v)) * sizeof(float), .per_thread = (size_t)l.scratch * sizeof(float),
+    };
+}
+
+void K(conv_forward_run)(const ad_conv_shape *s, int stage, int64_t unit, const ad_args *args)
+{
+    conv_view v;
+    conv_layout l;
+    ad__conv_view_forward(s, &v);
+    if (stage == 0) {
+        panel_pack(&v, 0, unit / tile_count(v.columns), unit % tile_count(v.columns), args->b, args->shared);
+        return;
+    }
+    layout_of(&v, &l);
+    view_run(&v, &l, unit, args->shared, args);
+}
+
+/* ---- by_input ---- */
+
+void K(conv_by_input_plan)(const ad_conv_shape *s, ad_work *work)
+{
+    int64_t floats = 0;
+    *work = (ad_work){ .stages = 2 };
+    for (int64_t phase = 0; phase < ad__conv_phases(s); phase++) {
+        conv_view v;
+        conv_layout l;
+        ad__conv_view_by_input(s, phase, &v);
+        layout_of(&v, &l);
+        floats += v.groups * panel_floats(&v);
+        work->units[0] += v.groups * tile_count(v.columns);
+        work->units[1] += l.units;
+        if (work->per_thread < (size_t)l.scratch * sizeof(float)) work->per_thread = (size_t)l.scratch * sizeof(float);
+    }
+    work->shared = (size_t)floats * sizeof(float);
+}
+
+void K(conv_by_input_run)(const ad_conv_shape *s, int stage, int64_t unit, const ad_args *args)
+{
+    float *panels = args->shared;
+    for (int64_t phase = 0; phase < ad__conv_phases(s); phase++) {
+        conv_view v;
+        conv_layout l;
+        ad__conv_view_by_input(s, phase, &v);
+        layout_of(&v, &l);
+        int64_t tiles = tile_count(v.columns), units = stage == 0 ? v.groups * tiles : l.units;
+        if (unit < units) {
+            if (stage == 0) panel_pack(&v, 1, unit / tiles, unit % tiles, args->b, panels);
+            else view_run(&v, &l, unit, panels, args);
+            return;
+        }
+        unit -= units;
+        panels += v.groups * panel_floats(&v);
+    }
+}

@@ -1,0 +1,207 @@
+/*
+ * conv_fast_weight.c - by_weight in registers.
+ *
+ *   gw[k, ci, co] = sum over output pixels:  x[pixel's source at tap k, ci] gy[pixel, co]
+ *
+ * The rows of a tile are summed channels of x, its terms are pixels. A unit of stage 0 is one chunk of the output rows
+ * (conv_chunks.h), one block of channels of x, and a share of the tiles. It copies the source pixels of a few rows into slots and
+ * their gy into panels, and runs every tap and tile over them; the sums wait in the output (chunk 0) or in the shared
+ * scratch. Stage 1 adds the chunks, pairwise.
+ */
+#include "ops/kernels/conv_fill.h"
+
+/* A block has at most so many floats in slots and in panels; a tile passes over about RUN_PIXELS of it at a time, so that what it
+ * reads stays in first-level cache. */
+enum { BLOCK_FLOATS = 48 * 1024, BLOCK_PIXELS = 512, RUN_PIXELS = 128, UNITS = 16, ROW_PIXELS = 8, FEW_CHANNELS = 4, SUM_FLOATS = 4096 };
+
+typedef struct weight_layout {
+    int flat, gathered;            /* as in conv_fast.c */
+    int64_t parts;                 /* channel blocks of a group, or slots full of (tap, channel) pairs */
+    int64_t taps;                  /* passes over a part: taps, or 1 where it is gathered */
+    int64_t block;                 /* pixels, or rows, at most */
+    int64_t chunks, tile_groups;
+    int64_t slots, panels;         /* floats */
+} weight_layout;
+
+static void layout_of(const ad_conv_shape *s, const conv_view *v, weight_layout *l)
+{
+    int64_t taps = conv_view_taps(v), width = v->axis[2].count, tiles = tile_count(v->columns);
+    *l = (weight_layout){ .gathered = v->sum <= FEW_CHANNELS && taps > 1, .chunks = conv_chunks(s) };
+    l->flat = l->gathered || taps <= 1 || width < ROW_PIXELS;
+    l->taps = l->gathered ? 1 : taps;
+    l->parts = ceil_div(l->gathered ? taps * v->sum : v->sum, SLOT);
+    l->tile_groups = ceil_div(UNITS, l->chunks * v->groups * l->parts);
+    if (l->tile_groups > tiles) l->tile_groups = tiles;
+    int64_t panel_width = ceil_div(tiles, l->tile_groups) * 2 * VL + VL, pixels = BLOCK_FLOATS / panel_width;
+    if (pixels > BLOCK_PIXELS) pixels = BLOCK_PIXELS;
+    if (l->flat) {
+        l->block = BLOCK_FLOATS / SLOT / l->taps;
+        if (l->block > RUN_PIXELS) l->block = RUN_PIXELS;
+        if (l->block > pixels) l->block = pixels;
+        if (l->block < TILE_MOST_ROWS) l->block = TILE_MOST_ROWS;
+        l->slots = l->taps * l->block * SLOT;
+        l->panels = l->block * panel_width;
+    } else {
+        l->block = v->axis[1].count;
+        while (l->block > 1 && (conv_slots_of(v, l->block).floats > BLOCK_FLOATS || l->block * width > pixels))
+            l->block--;
+        l->slots = conv_slots_of(v, l->block).floats;
+        l->panels = l->block * width * panel_width;
+    }
+}
+
+static int64_t weight_count(const ad_conv_shape *s)
+{
+    return conv_taps(s) * (s->cin / s->groups) * s->cout;
+}
+
+/* ---- one unit ---- */
+
+typedef struct weight_unit {
+    const conv_view *v;
+    const weight_layout *l;
+    int64_t group, part, length;   /* part of the channels and how many it has */
+    int64_t tile_first, tile_end, cout;
+    const float *x, *gy;
+    float *sum, *slots, *panels;   /* sum: gw of this chunk */
+    int started;                   /* blocks before this one have left their sums */
+} weight_unit;
+
+static float *panel_of(const weight_unit *u, int64_t tile, int64_t pixels)
+{
+    return u->panels + (tile_column(tile) - tile_column(u->tile_first)) * pixels;
+}
+
+static void panels_fill(const weight_unit *u, int64_t pixel, int64_t pixels)
+{
+    for (int64_t tile = u->tile_first; tile < u->tile_end; tile++) {
+        int64_t column = tile_column(tile);
+        K(conv_pack_rows)(pixels, u->gy + pixel * u->cout + u->group * u->v->columns + column, u->cout, u->v->columns - column,
+                          tile_vecs(u->v->columns, tile), panel_of(u, tile, pixels));
+    }
+}
+
+/* Adds the runs of `t` to the sums of one tap and tile; `slots` is where the runs' offsets count from. */
+static void tap_run(const weight_unit *u, conv_tile *t, int64_t tap, int64_t tile, int from_zero, const float *slots)
+{
+    static const float zero[TILE_MOST_VECS * VL];
+    int64_t column = tile_column(tile), left = u->v->columns - column;
+    int vecs = tile_vecs(u->v->columns, tile);
+    int64_t row = tap * u->v->sum + u->part * SLOT;
+    t->out_stride = u->cout;
+    t->columns = left < vecs * VL ? left : vecs * VL;
+    t->start = from_zero ? zero : NULL;
+    tile_rows_run(t, K(conv_channel_tiles)[vecs], vecs, u->length, 1, slots,
+                  u->sum + row * u->cout + u->group * u->v->columns + column);
+}
+
+static void block_rows(const weight_unit *u, int64_t row, int64_t rows)
+{
+    int64_t width = u->v->axis[2].count, some = RUN_PIXELS / width < 1 ? 1 : RUN_PIXELS / width, offset[TILE_MOST_RUNS];
+    conv_slots slots = conv_slots_of(u->v, rows);
+    conv_tile t = { .offset = offset, .length = width };
+    K(conv_fill_rows)(u->v, &slots, u->x, row, u->group * u->v->sum + u->part * SLOT, u->length, u->slots);
+    panels_fill(u, row * width, rows * width);
+    for (int64_t r = 0; r < some; r++)
+        offset[r] = r * conv_slots_row(u->v, &slots);
+    for (int64_t tile = u->tile_first; tile < u->tile_end; tile++)
+        for (int64_t r = 0; r < rows; r += some) {
+            t.runs = rows - r < some ? rows - r : some;
+            t.w = panel_of(u, tile, rows * width) + r * width * tile_vecs(u->v->columns, tile) * VL;
+            for (int64_t tap = 0; tap < u->l->taps; tap++)
+                tap_run(u, &t, tap, tile, !u->started && r == 0,
+                        u->slots + conv_slots_tap(u->v, &slots, tap) + r * conv_slots_row(u->v, &slots));
+        }
+}
+
+static void block_pixels(const weight_unit *u, int64_t first, int64_t count)
+{
+    int64_t zero = 0;
+    conv_tile t = { .runs = 1, .offset = &zero, .length = count };
+    panels_fill(u, first, count);
+    for (int64_t tap = 0; tap < u->l->taps; tap++) {
+        float *slots = u->slots + tap * count * SLOT;
+        if (u->l->gathered)
+            K(conv_fill_columns)(u->v, u->x, first, count, u->group, u->part * SLOT, u->length, slots);
+        else
+            K(conv_fill_tap)(u->v, u->x, first, count, tap, u->group * u->v->sum + u->part * SLOT, u->length, slots);
+    }
+    for (int64_t tile = u->tile_first; tile < u->tile_end; tile++) {
+        t.w = panel_of(u, tile, count);
+        for (int64_t tap = 0; tap < u->l->taps; tap++)
+            tap_run(u, &t, tap, tile, !u->started, u->slots + tap * count * SLOT);
+    }
+}
+
+/* Output rows low .. high-1 in blocks: of rows within one plane, or of pixels. */
+static void chunk_run(weight_unit *u, int64_t low, int64_t high)
+{
+    int64_t height = u->v->axis[1].count, width = u->v->axis[2].count, count;
+    if (u->l->flat)
+        for (int64_t p = low * width; p < high * width; p += count, u->started = 1) {
+            count = high * width - p < u->l->block ? high * width - p : u->l->block;
+            block_pixels(u, p, count);
+        }
+    else
+        for (int64_t r = low; r < high; r += count, u->started = 1) {
+            count = height - r % height < u->l->block ? height - r % height : u->l->block;
+            if (count > high - r) count = high - r;
+            block_rows(u, r, count);
+        }
+}
+
+/* Chunk 1, 2, ... are behind one another in the shared scratch. */
+static float *chunk_sum(const ad_conv_shape *s, const ad_args *args, int64_t chunk)
+{
+    return chunk == 0 ? args->out : (float *)args->shared + (chunk - 1) * weight_count(s);
+}
+
+/* Adds the chunks of elements low .. high-1: i takes i + 1 for even i, then i + 2 for every fourth, and so on. */
+static void chunks_add(const ad_conv_shape *s, const ad_args *args, int64_t chunks, int64_t low, int64_t high)
+{
+    for (int64_t step = 1; step < chunks; step *= 2)
+        for (int64_t c = 0; c + step < chunks; c += 2 * step) {
+            float *into = chunk_sum(s, args, c);
+            const float *from = chunk_sum(s, args, c + step);
+            int64_t i = low;
+            for (; i + VL <= high; i += VL)
+                v_store(into + i, v_add(v_load(into + i), v_load(from + i)));
+            if (i < high) v_store_n(into + i, v_add(v_load_n(into + i, high - i), v_load_n(from + i, high - i)), high - i);
+        }
+}
+
+void K(conv_by_weight_plan)(const ad_conv_shape *s, ad_work *work)
+{
+    conv_view v;
+    weight_layout l;
+    ad__conv_view_forward(s, &v);
+    layout_of(s, &v, &l);
+    *work = (ad_work){
+        .stages = l.chunks > 1 ? 2 : 1, .units = { l.chunks * v.groups * l.parts * l.tile_groups, ceil_div(weight_count(s), SUM_FLOATS) },
+        .shared = (size_t)((l.chunks - 1) * weight_count(s)) * sizeof(float),
+        .per_thread = (size_t)(l.slots + l.panels) * sizeof(float),
+    };
+}
+
+void K(conv_by_weight_run)(const ad_conv_shape *s, int stage, int64_t unit, const ad_args *args)
+{
+    conv_view v;
+    weight_layout l;
+    ad__conv_view_forward(s, &v);
+    layout_of(s, &v, &l);
+    if (stage == 1) {
+        int64_t low = unit * SUM_FLOATS, high = low + SUM_FLOATS;
+        chunks_add(s, args, l.chunks, low, high < weight_count(s) ? high : weight_count(s));
+        return;
+    }
+    int64_t share = unit % l.tile_groups, part = unit / l.tile_groups % l.parts, group = unit / l.tile_groups / l.parts % v.groups;
+    int64_t chunk = unit / l.tile_groups / l.parts / v.groups, rows = conv_rows(s), tiles = tile_count(v.columns);
+    int64_t length = (l.gathered ? conv_view_taps(&v) * v.sum : v.sum) - part * SLOT;
+    weight_unit u = {
+        .v = &v, .l = &l, .group = group, .part = part, .length = length < SLOT ? length : SLOT,
+        .tile_first = tiles * share / l.tile_groups, .tile_end = tiles * (share + 1) / l.tile_groups, .cout = s->cout,
+        .x = args->a, .gy = args->b, .sum = chunk_sum(s, args, chunk),
+        .slots = args->scratch, .panels = (float *)args->scratch + l.slots,
+    };
+    chunk_run(&u, rows * chunk / l.chunks, rows * (chunk + 1) / l.chunks);
+}

@@ -1,0 +1,66 @@
+/*
+ * conv_fill.h - from tensors to what the tiles read: source pixels into slots, weights into panels.
+ *
+ * A slot holds up to SLOT channels of one source pixel (zeros on the padding); the rest of it is never read. Copying costs little, for every
+ * number is used many times, and buys borders without branches, a constant distance from pixel to pixel, and no two rows of
+ * a wide image in the same cache set.
+ */
+#ifndef ADZE_OPS_KERNELS_CONV_FILL_H
+#define ADZE_OPS_KERNELS_CONV_FILL_H
+
+#include "ops/kernels/conv_tile.h"
+#include "ops/kernels/conv_view.h"
+
+/* Slots of all source rows that a block of output rows of one image reads: [taps of axis 0][rows][parts][width]. A source row is
+ * dealt out to `parts` by the remainder of its position by the step, so that neighbouring outputs read neighbouring slots. */
+typedef struct conv_slots {
+    int64_t rows, parts, width;
+    int64_t floats;
+} conv_slots;
+
+static inline conv_slots conv_slots_of(const conv_view *v, int64_t block_rows)
+{
+    const conv_axis *y = &v->axis[1], *x = &v->axis[2];
+    int64_t reach = (x->taps - 1) * x->spread;
+    conv_slots l = {
+        .rows = (block_rows - 1) * y->step + (y->taps - 1) * y->spread + 1,
+        .parts = reach + 1 < x->step ? reach + 1 : x->step,
+        .width = x->count + reach / x->step,
+    };
+    l.floats = v->axis[0].taps * l.rows * l.parts * l.width * SLOT;
+    return l;
+}
+
+/* Where tap t of the first output of the block is, and how far the next output row is. */
+static inline int64_t conv_slots_tap(const conv_view *v, const conv_slots *l, int64_t t)
+{
+    int64_t at[3];
+    conv_tap_at(v, t, at);
+    int64_t row = at[0] * l->rows + at[1] * v->axis[1].spread, shift = at[2] * v->axis[2].spread;
+    return ((row * l->parts + shift % v->axis[2].step) * l->width + shift / v->axis[2].step) * SLOT;
+}
+
+static inline int64_t conv_slots_row(const conv_view *v, const conv_slots *l)
+{
+    return v->axis[1].step * l->parts * l->width * SLOT;
+}
+
+/* Channels `channel` .. + length of the source for the block that begins at output row `row`. */
+void K(conv_fill_rows)(const conv_view *v, const conv_slots *l, const float *source, int64_t row, int64_t channel, int64_t length,
+                       float *slots);
+
+/* One slot a pixel, for output pixels first .. first + count - 1 counted through all rows and images:
+ * the channels of one tap, or columns of (tap, channel) where a group has few channels. */
+void K(conv_fill_tap)(const conv_view *v, const float *source, int64_t first, int64_t count, int64_t tap, int64_t channel,
+                      int64_t length, float *slots);
+void K(conv_fill_columns)(const conv_view *v, const float *source, int64_t first, int64_t count, int64_t group, int64_t column,
+                          int64_t length, float *slots);
+
+/* panel[term, j] = w[term * stride + j], or w[j * stride + term]; columns past the last are zero. */
+void K(conv_pack_rows)(int64_t terms, const float *w, int64_t stride, int64_t columns, int vecs, float *panel);
+void K(conv_pack_columns)(int64_t terms, const float *w, int64_t stride, int64_t columns, int vecs, float *panel);
+
+/* `count` pixels of `length` channels into slots. */
+void K(conv_copy_slots)(float *slots, const float *source, int64_t count, int64_t stride, int64_t length);
+
+#endif
