@@ -18,4 +18,4 @@ datasets/datasets.def: $(top_srcdir)/datasets/local.mk
 datasets/dataset.lo: datasets/datasets.def
 BUILT_SOURCES += datasets/datasets.def
 CLEANFILES += datasets/datasets.def
-EXTRA_DIST += datasets/README.md
+EXTRA_DIST += datasets/README.md docs/add-a-dataset.md

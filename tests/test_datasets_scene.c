@@ -205,6 +205,21 @@ static void presets_differ_as_they_should(void **state)
     }
 }
 
+/* Many readers of small lesions: their sizes reach both limits and never pass them. */
+static void sizes_stay_within_limits(void **state)
+{
+    double lo = 0, hi = 0;
+    (void)state;
+    for (int i = 0; i < 40000; i++) {
+        ad__scene c = { .preset = &ad__presets[0], .seed = 5, .index = (uint64_t)(i / 90), .p = 1, .radius = 1.5 };
+        ad__reader r;
+        ad__scene_reader(&c, i % 90, &r);
+        lo = fmin(lo, r.s);
+        hi = fmax(hi, r.s);
+    }
+    assert_true(lo == -1.2 && hi == 0.8);
+}
+
 /* ---- scores stated by the definition ---- */
 
 typedef struct scores {
@@ -371,8 +386,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stream_starts_as_defined), cmocka_unit_test(golden_numbers), cmocka_unit_test(golden_scenes),
         cmocka_unit_test(golden_readers_and_masks), cmocka_unit_test(golden_images), cmocka_unit_test(modes_have_their_probabilities),
-        cmocka_unit_test(presets_differ_as_they_should), cmocka_unit_test(reference_scores),
-        cmocka_unit_test(perfect_sampler_without_curation), cmocka_unit_test(items_say_what_they_are),
+        cmocka_unit_test(presets_differ_as_they_should), cmocka_unit_test(sizes_stay_within_limits),
+        cmocka_unit_test(reference_scores), cmocka_unit_test(perfect_sampler_without_curation), cmocka_unit_test(items_say_what_they_are),
         cmocka_unit_test(wrong_options_are_refused), cmocka_unit_test(keep_empty_keeps_them),
     };
     return cmocka_run_group_tests_name("datasets: scenes", tests, NULL, NULL);
