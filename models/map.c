@@ -199,7 +199,7 @@ static void put_name(ad_text *t, const ad_json *config, const char **expression)
 
 static ad_status evaluate(const ad_model *m, const char *expression, const ad_json *config, char *out, size_t size)
 {
-    ad_error *e = ad__model_error(m);
+    ad_error *e = ad_ctx_error(m->ctx);
     ad_text t = { 0 };
     for (const char *s = expression; *s;) {
         if (*s == '"') {
@@ -233,20 +233,20 @@ static ad_status evaluate(const ad_model *m, const char *expression, const ad_js
 
 static const ad_node *family_node(const ad_model *m, const char *family)
 {
-    const ad_node *map = ad__model_section(m, "map");
+    const ad_node *map = ad__model_section(m, "map", NULL);
     return map ? ad_node_find(map, family) : NULL;
 }
 
 const char *ad_model_map_at(const ad_model *m, int i)
 {
-    const ad_node *map = ad__model_section(m, "map");
+    const ad_node *map = ad__model_section(m, "map", NULL);
     return map && map->kind == AD_NODE_MAP && i >= 0 && i < map->n ? map->keys[i]->text : NULL;
 }
 
 ad_status ad_model_map_eval(const ad_model *m, const char *expression, const char *json, size_t json_size, char *out, size_t size)
 {
     ad_json *config;
-    AD_TRY(ad_json_parse(ad__model_error(m), "configuration", json, json_size, AD_JSON_DEPTH, &config));
+    AD_TRY(ad_json_parse(ad_ctx_error(m->ctx), "configuration", json, json_size, AD_JSON_DEPTH, &config));
     ad_status status = evaluate(m, expression, config, out, size);
     ad_json_free(config);
     return status;
@@ -274,7 +274,7 @@ ad_status ad_model_map_config(const ad_model *m, const char *family, const char 
         const char *name = config->keys[i]->text, *expression = config->items[i]->text;
         size_t used = 0;
         if (!expression || !append(setting, sizeof setting, &used, name, strlen(name)) || !append(setting, sizeof setting, &used, "=", 1))
-            return AD_FAIL(ad__model_error(m), EMODEL, "%s:%d: map: '%s' needs an expression", ad_model_file(m), config->keys[i]->line, name);
+            return AD_FAIL(ad_ctx_error(m->ctx), EMODEL, "%s:%d: map: '%s' needs an expression", ad_model_file(m), config->keys[i]->line, name);
         AD_TRY(ad_model_map_eval(m, expression, json, size, setting + used, sizeof setting - used));
         AD_TRY(f(arg, setting));
     }
@@ -287,8 +287,15 @@ ad_status ad_model_map_entry(const ad_model *m, const char *family, const char *
     const ad_node *node = family_node(m, family);
     const ad_node *value = node ? ad_node_find(node, entry) : NULL;
     if (!value || !value->text)
-        return AD_FAIL(ad__model_error(m), EUSAGE, "%s: map: family '%s' has no entry '%s'", ad_model_file(m), family, entry);
+        return AD_FAIL(ad_ctx_error(m->ctx), EUSAGE, "%s: map: family '%s' has no entry '%s'", ad_model_file(m), family, entry);
     return ad_model_map_eval(m, value->text, json, size, out, out_size);
+}
+
+bool ad_model_map_has(const ad_model *m, const char *family, const char *table)
+{
+    const ad_node *node = family_node(m, family);
+    const ad_node *rules = node ? ad_node_find(node, table) : NULL;
+    return rules && rules->kind == AD_NODE_MAP;
 }
 
 bool ad_model_map(const ad_model *m, const char *family, const char *table, const char *name, char *out, size_t size)

@@ -293,28 +293,33 @@ AD_API void ad_model_hash(const ad_model *m, char hex[65]);
 /* ---- map: foreign names, translated by rules that stand in the model file ---- */
 
 /*   map:
- *     golden:                                       a family of foreign names
+ *     reference:                                    a family of foreign names
+ *       doc: what it is
  *       when: model == "phiseg"                     over the keys of a foreign configuration (JSON)
- *       config: {L: latent_levels, height: "size[0]"}    our parameters, as expressions over those keys
- *       program: '"train" if loss != "" else "sample"'   optional, likewise
+ *       config:                                     our parameters, as expressions over those keys
+ *         height: size[0]
+ *       profile: '"tiny"'                           optional, likewise
  *       words: {w: weight, b: bias}                 translation of captured words
  *       weights:                                    pattern of our path -> foreign name
  *         "{net}/mu[{l}]/conv.{p}": "{net}.m.z{l}_mu.conv.{p}"
- *       values:                                     pattern of a foreign name -> our expression
+ *       train:                                      pattern of a foreign name -> our expression
  *         "posterior_mu_l{l}": "q.z[{l}].mu"
- * In a pattern {name} captures digits or a word (no '/', '.', '[', ']', ','), and further {..} repeat or bind. In a template {expression}
- * is evaluated over the captures and the model's parameters, so that {L-1-l} reverses levels. The first rule that matches wins. Besides
- * `weights` and `values` a family may have any further table of this form (`inputs`, `noise`, ...), asked for by its name. */
+ * In a pattern {name} captures digits or a word (none of "/.[],#"); a name that occurs twice must capture the same. In a template {name} is
+ * the capture, translated by `words`, and any other {expression} is evaluated over the captures and the model's parameters, so that {L-1-l}
+ * reverses levels. The first rule that matches wins. In an expression over a configuration, a key that is null or absent is "". */
 AD_API const char *ad_model_map_at(const ad_model *m, int i);                   /* names of the families; NULL past the end */
 /* Name of the first family whose `when` holds for the configuration; NULL if none does. */
 AD_API const char *ad_model_map_family(const ad_model *m, const char *json, size_t size);
 /* Calls f("L=3") for each entry of `config`, in order. */
 AD_API AD_CHECKED ad_status ad_model_map_config(const ad_model *m, const char *family, const char *json, size_t size,
                                                 ad_status (*f)(void *arg, const char *setting), void *arg);
-/* Value of an expression of the family (`program`, or any other plain entry) over the configuration, as text; AD_EUSAGE if it is absent. */
+/* Value of an expression over a configuration, as text. */
+AD_API AD_CHECKED ad_status ad_model_map_eval(const ad_model *m, const char *expression, const char *json, size_t json_size, char *out, size_t size);
+/* The same of an entry of the family (`profile`, or any other plain one); AD_EUSAGE if it is absent. */
 AD_API AD_CHECKED ad_status ad_model_map_entry(const ad_model *m, const char *family, const char *entry, const char *json, size_t size,
                                                char *out, size_t out_size);
-/* Translates `name` through a table; false if no rule matches, or the result does not fit. A rule with the template "-" leaves it out: "". */
+AD_API bool ad_model_map_has(const ad_model *m, const char *family, const char *table);
+/* Translates `name` through a table; false if no rule matches, or the result does not fit. */
 AD_API bool ad_model_map(const ad_model *m, const char *family, const char *table, const char *name, char *out, size_t size);
 
 #ifdef __cplusplus

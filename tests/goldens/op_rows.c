@@ -85,9 +85,9 @@ const op_row op_rows[] = {
     { "lerp", "", "a:- b:- w:-", "y = add(a, mul(w, sub(b, a)))", "y:-" },
     { "addcmul_sigma_eps", "", "mu:- logvar:- eps:-", "y = add(mu, mul(exp(scale(logvar | factor=0.5)), eps))", "y:-" },
     { "masked_fill", "", "x:- m:-", "y = where(m, shift(scale(x | factor=0) | amount=$value), x)", "y:-" },
-    { "masked_dropout", "p=0.3", "x:- m:-", "y = scale(mul(x, m) | factor={1 / 0.7})", "y:-" },
+    { "masked_dropout", "", "x:- m:-", "y = dropout(x, m | rate=$p)", "y:-" },
     { "masked_dropout_channel", "p=0.5", "x:- m:-", "y = scale(mul(x, m) | factor=2)", "y:-" },
-    { "masked_drop_path", "p=0.2", "x:- m:-", "y = scale(mul(x, m) | factor=1.25)", "y:-" },
+    { "masked_drop_path", "", "x:- m:-", "y = drop_path(x, m | rate=$p)", "y:-" },
     { "prelu", "", "x:i w:-", "y = where(is_positive(x), x, mul(x, w))", "y:i" },
     { "glu", "", "x:i",
       "n = slice(x | axis=-1, start=0, count={x.1 / 2}); g = slice(x | axis=-1, start={x.1 / 2}, count={x.1 / 2}); "
@@ -237,8 +237,10 @@ const op_row op_rows[] = {
       "y = relative_position_bias(table | window=$window[0], heads=$heads)", "y:-" },
     { "relative_position_bias", "window=[3, 3]", "table:- idx:n",
       "y = relative_position_bias(table | window=$window[0], heads=$heads)", "y:-" },
-    { "patch_merge_gather", "", "x:-",
-      "y = rearrange(x | pattern=\"b (y p x q) c -> b (y x) (q p c)\", sizes=\"y=$h_half:0,p=2,q=2\")", "y:-" },
+    { "patch_merge_gather", "x.1=48", "x:-", "y = rearrange(x | pattern=\"b (y p x q) c -> b (y x) (q p c)\", sizes=\"y=3,p=2,q=2\")", "y:-" },
+    { "patch_merge_gather", "x.1=16", "x:-", "y = rearrange(x | pattern=\"b (y p x q) c -> b (y x) (q p c)\", sizes=\"y=2,p=2,q=2\")", "y:-" },
+    { "patch_expand", "x.1=12", "x:-", "y = rearrange(x | pattern=\"b (y x) (p q c) -> b (y p x q) c\", sizes=\"y=3,p=$p,q=$p\")", "y:-" },
+    { "patch_expand", "x.1=4", "x:-", "y = rearrange(x | pattern=\"b (y x) (p q c) -> b (y p x q) c\", sizes=\"y=2,p=$p,q=$p\")", "y:-" },
     { "swin_mask_index", "", "",
       "attn_mask = shift_mask( | height=$height, width=$width, window=$effective_window, shift=$effective_shift)", "attn_mask:-" },
 
@@ -260,6 +262,8 @@ const op_row op_rows[] = {
     { "bce_with_logits_pos_weight", "", "x:- t:- w:- p:-",
       "y = mean(mul(w, add(mul(shift(neg(t) | amount=1), x), mul(shift(mul(shift(p | amount=-1), t) | amount=1), "
       "softplus(neg(x))))))", "y:-" },
+    { "dice_loss_nnunet", "", "x:i t:m",
+      "y = shift(dice(x, one_hot(t | classes={x.1}) | smooth=$smooth, squared=false, batch=$batch_dice, foreground=true) | amount=-1)", "y:-" },
     { "dice_loss_transunet", "", "x:i t:m", "y = dice(x, one_hot(t | classes={x.1}) | smooth=$smooth)", "y:-" },
     { "loss_ce_dice_04_06", "", "x:i t:m",
       "o = one_hot(t | classes={x.1}); y = add(scale(cross_entropy(x, o | over=@, batch=mean, "

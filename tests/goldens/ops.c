@@ -172,7 +172,7 @@ verdict run_op(kase *k)
         return give_up(k, FAILED, "no op or no attributes in the metadata");
     verdict v = SKIPPED;
     const op_row *row = op_rows;
-    while (row->kind && (strcmp(row->kind, kind) || !rule_holds(attributes, row->when)))
+    while (row->kind && (strcmp(row->kind, kind) || !rule_holds(k, attributes, row->when)))
         row++;
     bool exact = k->precision == AD_F64;
     if (!row->kind)

@@ -301,20 +301,24 @@ bool rule_record(rule *r)
     return true;
 }
 
-bool rule_holds(const ad_json *attributes, const char *condition)
+bool rule_holds(const kase *k, const ad_json *attributes, const char *condition)
 {
     while (condition && *condition) {
         char name[64], value[64];
         size_t n = name_size(condition);
         copy_name(name, sizeof name, condition, n);
         bool length = condition[n] == '#';
-        condition += n + (length ? 2 : 1);
+        const ad_array *a = condition[n] == '.' ? find(k, "in/", name) : NULL;
+        long axis = a ? strtol(condition + n + 1, (char **)&condition, 10) : 0;
+        condition += (a ? 0 : n) + (length ? 2 : 1);
         n = strcspn(condition, ",");
         copy_name(value, sizeof value, condition, n);
         condition += n + (condition[n] == ',');
         const ad_json *v = ad_json_get(attributes, name);
         ad_text t = { 0 };
-        if (v && length)
+        if (a && axis < a->rank)
+            ad_text_add(&t, "%lld", (long long)a->dim[axis]);
+        else if (v && length)
             ad_text_add(&t, "%lld", (long long)v->count);
         else if (v)
             put_json(&t, v);
