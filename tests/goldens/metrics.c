@@ -42,7 +42,7 @@ static bool dice(scenario *s, const char *rule, double *out)
     for (int i = 0; i < c->n_samples; i++)
         for (int j = 0; j < c->n_readers; j++)
             for (int label = 0; label < c->classes; label++)
-                *out++ = ad_dice(c->pixels, c->samples + i * c->pixels, c->readers + j * c->pixels, label, AD_DICE_OVERLAP);
+                *out++ = ad_dice_overlap(c->pixels, c->samples + i * c->pixels, c->readers + j * c->pixels, label, AD_DICE_OVERLAP);
     return true;
 }
 
@@ -63,7 +63,7 @@ static bool mean_labels(scenario *s, const char *against, double *out)
     if (ok)
         ad_mean_labels(c->pixels, c->classes, mean, labels);
     for (int label = 0; ok && against[0] && label < c->classes; label++)
-        out[label] = ad_dice(c->pixels, labels, c->readers, label, AD_DICE_OVERLAP);
+        out[label] = ad_dice_overlap(c->pixels, labels, c->readers, label, AD_DICE_OVERLAP);
     for (int64_t i = 0; ok && !against[0] && i < c->pixels; i++)
         out[i] = labels[i];
     free(mean);

@@ -148,6 +148,14 @@ const op_row op_rows[] = {
       "y = pad(pad(pad(x | axis=-1, before=$pad_last_dim_first[0], after=$pad_last_dim_first[1], "
       "value=$value) | axis=-2, before=$pad_last_dim_first[2], after=$pad_last_dim_first[3], value=$value) | axis=-3, "
       "before=$pad_last_dim_first[4], after=$pad_last_dim_first[5], value=$value)", "y:-" },
+    { "pad_negative", "pad_last_dim_first=[-1, -2, 0, -1]", "x:-",
+      "y = slice(slice(x | axis=-1, start=1, count={x.3 - 3}) | axis=-2, start=0, count={x.2 - 1})", "y:-" },
+    { "pad_negative", "pad_last_dim_first=[1, -1, -2, 3]", "x:-",
+      "y = pad(slice(pad(slice(x | axis=-1, start=0, count={x.3 - 1}) | axis=-1, before=1, after=0) | axis=-2, start=2) | "
+      "axis=-2, before=0, after=3)", "y:-" },
+    { "index_select", "dim=1", "x:- i:n", "y = permute(gather(permute(x | axes=[1, 0]), i) | axes=[1, 0])", "y:-" },
+    { "index_select", "dim=2", "x:- i:n", "y = permute(gather(permute(x | axes=[2, 0, 1]), i) | axes=[1, 2, 0])", "y:-" },
+    { "max_dim", "", "x:-", "y = max(x | axes=[$dim]); indices = argmax(x | axis=$dim)", "y:- indices:-" },
     { "one_hot", "", "i:n", "y = one_hot(i | classes=$classes)", "y:-" },
     { "embedding", "", "w:- i:n", "y = gather(w, i)", "y:-" },
     { "pixel_shuffle", "", "x:-",
@@ -166,6 +174,14 @@ const op_row op_rows[] = {
     { "matmul", "shapes=[[4], [2, 4, 3]]", "a:- b:-",
       "y = reshape(matmul(reshape(a | shape=[1, {a.0}]), b) | shape=[{b.0}, {b.2}])", "y:-" },
     { "matmul", "", "a:- b:-", "y = matmul(a, b)", "y:-" },
+    { "einsum", "equation=bhid,bhjd->bhij", "a:- b:-", "y = matmul(a, b | transpose_b=true)", "y:-" },
+    { "einsum", "equation=bijkl,bjl->bik", "a:- b:-", "y = sum(mul(a, reshape(b | shape=[2, 1, 4, 1, 3])) | axes=[2, 4])", "y:-" },
+    { "weight_std_conv", "unbiased=false", "x:i w:c",
+      "v = var(w | axes=[0, 1, 2], keep=true); m = mean(w | axes=[0, 1, 2], keep=true); "
+      "y = conv(x, div(sub(w, m), sqrt(shift(v | amount=$eps))))", "y:i" },
+    { "weight_std_conv", "unbiased=true", "x:i w:c",
+      "v = var(w | axes=[0, 1, 2, 3], keep=true, unbiased=true); m = mean(w | axes=[0, 1, 2, 3], keep=true); "
+      "y = conv(x, div(sub(w, m), sqrt(shift(v | amount=$eps))))", "y:i" },
     { "conv1d", "", "x:i w:c b:-",
       "y = conv(x, w, b | stride=$stride, padding=$padding, dilation=$dilation, groups=$groups)", "y:i" },
     { "conv2d", "", "x:i w:c b:-",
@@ -245,11 +261,11 @@ const op_row op_rows[] = {
       "attn_mask = shift_mask( | height=$height, width=$width, window=$effective_window, shift=$effective_shift)", "attn_mask:-" },
 
     /* losses */
-    { "cross_entropy", "class_weights=false,ignore_index=-100,label_smoothing=0.0,reduction=mean", "x:i t:m",
+    { "cross_entropy", "class_weights=false;ignore_index=-100;label_smoothing=0.0;reduction=mean", "x:i t:m",
       "y = cross_entropy(x, one_hot(t | classes={x.1}) | over=@, batch=mean, pixels=mean)", "y:-" },
-    { "cross_entropy", "class_weights=false,ignore_index=-100,label_smoothing=0.0,reduction=sum", "x:i t:m",
+    { "cross_entropy", "class_weights=false;ignore_index=-100;label_smoothing=0.0;reduction=sum", "x:i t:m",
       "y = cross_entropy(x, one_hot(t | classes={x.1}) | over=@, batch=sum, pixels=sum)", "y:-" },
-    { "cross_entropy", "class_weights=false,ignore_index=-100,reduction=mean", "x:i t:m",
+    { "cross_entropy", "class_weights=false;ignore_index=-100;reduction=mean", "x:i t:m",
       "y = cross_entropy(x, "
       "shift(scale(one_hot(t | classes={x.1}) | factor={1 - $label_smoothing}) | amount={$label_smoothing / x.1}) | over=@, "
       "batch=mean, pixels=mean)", "y:-" },

@@ -311,9 +311,9 @@ bool rule_holds(const kase *k, const ad_json *attributes, const char *condition)
         const ad_array *a = condition[n] == '.' ? find(k, "in/", name) : NULL;
         long axis = a ? strtol(condition + n + 1, (char **)&condition, 10) : 0;
         condition += (a ? 0 : n) + (length ? 2 : 1);
-        n = strcspn(condition, ",");
+        n = strcspn(condition, ";");
         copy_name(value, sizeof value, condition, n);
-        condition += n + (condition[n] == ',');
+        condition += n + (condition[n] == ';');
         const ad_json *v = ad_json_get(attributes, name);
         ad_text t = { 0 };
         if (a && axis < a->rank)

@@ -39,7 +39,7 @@ bool rule_define(rule *r, const char *name, ad_tensor *x);
 ad_tensor *rule_find(const rule *r, const char *name);
 /* Records the statements. False and a reason when an op refuses. */
 bool rule_record(rule *r);
-/* True if every "name=value" of the comma-separated condition holds for the attributes; "name#=4" compares the length of a list,
+/* True if every "name=value" of the condition, separated by ';', holds for the attributes; "name#=4" compares the length of a list,
  * "x.1=48" the size of a file axis of an operand. */
 bool rule_holds(const kase *k, const ad_json *attributes, const char *condition);
 
