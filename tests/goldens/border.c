@@ -43,7 +43,7 @@ void order_axes(order o, int rank, int axis, int perm[AD_ARRAY_RANK])
     int n = 0;
     for (int i = 0; i < rank; i++)
         perm[i] = i;
-    if ((o == IMAGE || o == IMAGE_INTEGER || o == LAST) && rank > 1) {
+    if ((o == IMAGE || o == LAST) && rank > 1) {
         int last = o == LAST ? (axis + rank) % rank : 1;
         for (int i = 0; i < rank; i++)
             if (i != last)
@@ -131,7 +131,7 @@ ad_tensor *given_input(kase *k, ad_tape *t, const char *name, const ad_array *a,
 {
     int perm[AD_ARRAY_RANK];
     order_axes(o, a->rank, axis, perm);
-    ad_dtype dtype = o == INTEGER || o == IMAGE_INTEGER ? AD_I32 : AD_REAL;
+    ad_dtype dtype = o == INTEGER ? AD_I32 : AD_REAL;
     ad_shape s;
     memory_shape(a, perm, dtype, &s);
     ad_tensor *x = ad_input(t, name, &s);

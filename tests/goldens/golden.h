@@ -57,8 +57,7 @@ typedef enum order {
     TRANSPOSED = 't',            /* file [I,O,..], memory [..,I,O] */
     LINEAR = 'l',                /* file [O,I], memory [I,O] */
     LAST = 'a',                  /* one axis, given, becomes the last */
-    INTEGER = 'n',               /* plain, of I32 */
-    IMAGE_INTEGER = 'm'
+    INTEGER = 'n'                /* plain, of I32 */
 } order;
 
 /* perm[i]: the file axis that memory axis i is. */

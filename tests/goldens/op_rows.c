@@ -261,33 +261,33 @@ const op_row op_rows[] = {
       "attn_mask = shift_mask( | height=$height, width=$width, window=$effective_window, shift=$effective_shift)", "attn_mask:-" },
 
     /* losses */
-    { "cross_entropy", "class_weights=false;ignore_index=-100;label_smoothing=0.0;reduction=mean", "x:i t:m",
-      "y = cross_entropy(x, one_hot(t | classes={x.1}) | over=@, batch=mean, pixels=mean)", "y:-" },
-    { "cross_entropy", "class_weights=false;ignore_index=-100;label_smoothing=0.0;reduction=sum", "x:i t:m",
-      "y = cross_entropy(x, one_hot(t | classes={x.1}) | over=@, batch=sum, pixels=sum)", "y:-" },
-    { "cross_entropy", "class_weights=false;ignore_index=-100;reduction=mean", "x:i t:m",
+    { "cross_entropy", "class_weights=false;ignore_index=-100;label_smoothing=0.0;reduction=mean", "x:i t:n",
+      "y = cross_entropy(x, one_hot(t | classes={x.1}) | over=\"@\", batch=mean, pixels=mean)", "y:-" },
+    { "cross_entropy", "class_weights=false;ignore_index=-100;label_smoothing=0.0;reduction=sum", "x:i t:n",
+      "y = cross_entropy(x, one_hot(t | classes={x.1}) | over=\"@\", batch=sum, pixels=sum)", "y:-" },
+    { "cross_entropy", "class_weights=false;ignore_index=-100;reduction=mean", "x:i t:n",
       "y = cross_entropy(x, "
-      "shift(scale(one_hot(t | classes={x.1}) | factor={1 - $label_smoothing}) | amount={$label_smoothing / x.1}) | over=@, "
+      "shift(scale(one_hot(t | classes={x.1}) | factor={1 - $label_smoothing}) | amount={$label_smoothing / x.1}) | over=\"@\", "
       "batch=mean, pixels=mean)", "y:-" },
-    { "cross_entropy_soft_target", "", "x:i t:i", "y = cross_entropy(x, t | over=@, batch=mean, pixels=mean)", "y:-" },
-    { "nll_loss", "", "x:i t:m", "y = neg(mean(sum(mul(x, one_hot(t | classes={x.1})) | axes=[-1])))", "y:-" },
+    { "cross_entropy_soft_target", "", "x:i t:i", "y = cross_entropy(x, t | over=\"@\", batch=mean, pixels=mean)", "y:-" },
+    { "nll_loss", "", "x:i t:n", "y = neg(mean(sum(mul(x, one_hot(t | classes={x.1})) | axes=[-1])))", "y:-" },
     { "bce", "", "x:- t:-", "y = neg(mean(add(mul(t, log(x)), mul(shift(neg(t) | amount=1), log1p(neg(x))))))", "y:-" },
-    { "bce_with_logits", "reduction=mean", "x:i t:i", "y = bce_with_logits(x, t | over=@C, batch=mean, pixels=mean)", "y:-" },
-    { "bce_with_logits", "reduction=sum", "x:i t:i", "y = bce_with_logits(x, t | over=@C, batch=sum, pixels=sum)", "y:-" },
+    { "bce_with_logits", "reduction=mean", "x:i t:i", "y = bce_with_logits(x, t | over=\"@C\", batch=mean, pixels=mean)", "y:-" },
+    { "bce_with_logits", "reduction=sum", "x:i t:i", "y = bce_with_logits(x, t | over=\"@C\", batch=sum, pixels=sum)", "y:-" },
     { "bce_with_logits", "reduction=none", "x:i t:i", "y = sub(softplus(x), mul(x, t))", "y:i" },
     { "bce_with_logits_pos_weight", "", "x:- t:- w:- p:-",
       "y = mean(mul(w, add(mul(shift(neg(t) | amount=1), x), mul(shift(mul(shift(p | amount=-1), t) | amount=1), "
       "softplus(neg(x))))))", "y:-" },
-    { "dice_loss_nnunet", "", "x:i t:m",
+    { "dice_loss_nnunet", "", "x:i t:n",
       "y = shift(dice(x, one_hot(t | classes={x.1}) | smooth=$smooth, squared=false, batch=$batch_dice, foreground=true) | amount=-1)", "y:-" },
-    { "dice_loss_transunet", "", "x:i t:m", "y = dice(x, one_hot(t | classes={x.1}) | smooth=$smooth)", "y:-" },
-    { "loss_ce_dice_04_06", "", "x:i t:m",
-      "o = one_hot(t | classes={x.1}); y = add(scale(cross_entropy(x, o | over=@, batch=mean, "
+    { "dice_loss_transunet", "", "x:i t:n", "y = dice(x, one_hot(t | classes={x.1}) | smooth=$smooth)", "y:-" },
+    { "loss_ce_dice_04_06", "", "x:i t:n",
+      "o = one_hot(t | classes={x.1}); y = add(scale(cross_entropy(x, o | over=\"@\", batch=mean, "
       "pixels=mean) | factor=0.4), scale(dice(x, o) | factor=0.6))", "y:-" },
-    { "loss_ce_dice_05_05", "", "x:i t:m",
-      "o = one_hot(t | classes={x.1}); y = add(scale(cross_entropy(x, o | over=@, batch=mean, "
+    { "loss_ce_dice_05_05", "", "x:i t:n",
+      "o = one_hot(t | classes={x.1}); y = add(scale(cross_entropy(x, o | over=\"@\", batch=mean, "
       "pixels=mean) | factor=0.5), scale(dice(x, o) | factor=0.5))", "y:-" },
-    { "focal_loss", "", "x:i t:m",
+    { "focal_loss", "", "x:i t:n",
       "c = sum(mul(log_softmax(x), one_hot(t | classes={x.1})) | axes=[-1]); "
       "y = neg(mean(mul(power(neg(expm1(c)) | exponent=$gamma), c)))", "y:-" },
     { "gauss_log_prob", "", "x:- m:- s:-",
@@ -296,7 +296,7 @@ const op_row op_rows[] = {
     /* The case applies log_softmax to x, and the logarithm to the target. */
     { "kl_div", "reduction=batchmean", "x:i t:i", "y = scale(sum(mul(t, sub(log(t), log_softmax(x)))) | factor={1 / x.0})", "y:-" },
     { "kl_gauss_diag_logvar", "", "mq:i lq:i mp:i lp:i",
-      "y = kl_log_var(mq, lq, mp, lp | over=@C, batch=mean, pixels=sum)", "y:-" },
+      "y = kl_log_var(mq, lq, mp, lp | over=\"@C\", batch=mean, pixels=sum)", "y:-" },
     { "kl_gauss_diag_std", "", "mq:- sq:- mp:- sp:-",
       "y = shift(add(sub(log(sp), log(sq)), scale(add(square(div(sq, sp)), square(div(sub(mq, mp), "
       "sp))) | factor=0.5)) | amount=-0.5)", "y:-" },

@@ -256,7 +256,9 @@ static bool record_call(rule *r, const char **s, ad_tensor **out)
         *s += strspn(*s, " ,");
     }
     if (**s == '|') {
-        size_t size = strcspn(*s + 1, ")");
+        size_t size = 0;
+        for (bool quoted = false; (*s)[1 + size] && (quoted || (*s)[1 + size] != ')'); size++)
+            quoted = quoted != ((*s)[1 + size] == '"');
         copy_name(attributes, sizeof attributes, *s + 1, size);
         *s += 1 + size;
     }
