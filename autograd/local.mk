@@ -7,6 +7,8 @@ libcore_la_SOURCES += \
 	autograd/context.c \
 	autograd/error.c \
 	autograd/eval.c \
+	autograd/gradcheck.c autograd/gradcheck.h \
+	autograd/gradcheck_tape.c \
 	autograd/gradients.c \
 	autograd/init.c \
 	autograd/internal.h \
