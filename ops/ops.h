@@ -127,7 +127,7 @@ typedef struct ad_topk_attr {
     double frac;                         /* part of the pixels kept */
     int sampler;                         /* 0: the largest losses; 1: drawn in proportion to the loss (Gumbel) */
     char over[AD_ATTR_TEXT_SIZE];
-} ad_topk_attr;                          /* topk_cross_entropy: two outputs, so by ad_record or ad_apply */
+} ad_topk_attr;                          /* topk_cross_entropy: three outputs, so by ad_record or ad_apply */
 typedef struct ad_topk_mask_attr { int64_t k; } ad_topk_mask_attr;
 AD_API ad_tensor *ad_topk_mask(ad_tape *t, ad_tensor *x, int64_t k);   /* 1 at the k largest numbers, 0 elsewhere */
 

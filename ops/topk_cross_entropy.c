@@ -4,7 +4,7 @@
  *
  *   xe = softmax cross-entropy of each pixel; score = ln xe (+ a Gumbel number -ln(-ln u) for the sampler "gumbel"), pixels that the
  *   mask excludes last; the k largest scores are kept, and no gradient goes through the choice.
- *   rec = sum of the kept xe / B, kept = number of kept pixels / B. `noise` replaces the uniforms u. Composite.
+ *   rec = sum of the kept xe / B, kept = number of kept pixels / B, chosen = 1 at the kept pixels. `noise` replaces the uniforms u. Composite.
  */
 #include <math.h>
 
@@ -27,6 +27,7 @@ static ad_status shape(ad_error *e, const void *attr, int n_in, const ad_shape *
                        ad_shape_text(&in[1], text[1]));
     }
     pixels.rank--;
+    out[2] = pixels;
     for (int i = 2; i < n_in; i++)
         if (in[i].rank >= 0 && !ad_shape_equal(&in[i], &pixels)) {
             char text[2][AD_SHAPE_TEXT];
@@ -57,6 +58,7 @@ static void expand(ad_tape *t, const void *attr, int n_in, ad_tensor *const *in,
     double items = (double)pixels->dim[0];
     out[0] = ad_scale(t, ad_sum(t, ad_mul(t, loss, keep), NULL, false), 1 / items);
     out[1] = ad_scale(t, ad_sum(t, keep, NULL, false), 1 / items);
+    out[2] = keep;
 }
 
 static const ad_operand operands[] = {
@@ -66,7 +68,7 @@ static const ad_operand operands[] = {
 };
 
 static const char *const samplers[] = { "topk", "gumbel", NULL };
-static const char *const outputs[] = { "rec", "kept" };
+static const char *const outputs[] = { "rec", "kept", "chosen" };
 
 static const ad_attr attrs[] = {
     { "frac", AD_ATTR_FLOAT, offsetof(ad_topk_attr, frac), .lo = 0, .hi = 1, .required = true, .doc = "part of the pixels that is kept" },
@@ -94,7 +96,7 @@ static const ad_sample samples[] = {
 };
 
 const ad_op ad_op_topk_cross_entropy = {
-    .name = "topk_cross_entropy", .doc = "cross-entropy of the hardest pixels; also their number", .operands = operands,
-    .n_out = 2, .outputs = outputs,
+    .name = "topk_cross_entropy", .doc = "cross-entropy of the hardest pixels; also their number and places", .operands = operands,
+    .n_out = 3, .outputs = outputs,
     .attr_size = sizeof(ad_topk_attr), .attrs = attrs, .shape = shape, .expand = expand, .samples = samples,
 };
