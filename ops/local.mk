@@ -89,6 +89,8 @@ op_files_basic = \
 
 # convolution, products, norms, pooling, resizing, attention
 op_files_layers = \
+	ops/attention.c \
+	ops/attention_gradient.c \
 	ops/avg_pool.c \
 	ops/avg_pool_gradient.c \
 	ops/batch_norm.c \
@@ -97,6 +99,7 @@ op_files_layers = \
 	ops/conv.c \
 	ops/conv_by_input.c \
 	ops/conv_by_weight.c \
+	ops/conv_transpose.c \
 	ops/global_avg_pool.c \
 	ops/group_norm.c \
 	ops/instance_norm.c \
@@ -107,10 +110,12 @@ op_files_layers = \
 	ops/max_pool.c \
 	ops/max_pool_gather.c \
 	ops/max_pool_gradient.c \
+	ops/relative_position_bias.c \
 	ops/resize.c \
 	ops/resize_gradient.c \
+	ops/shift_mask.c \
 	ops/upsample.c
-libcore_la_SOURCES += ops/columns.c ops/columns.h ops/resample.c ops/resample.h ops/window.c ops/window.h
+libcore_la_SOURCES += ops/attention_parts.c ops/attention_parts.h ops/columns.c ops/columns.h ops/resample.c ops/resample.h ops/window.c ops/window.h
 
 # updates of optimisers
 op_files_update = \

@@ -258,7 +258,7 @@ const op_row op_rows[] = {
     { "patch_expand", "x.1=12", "x:-", "y = rearrange(x | pattern=\"b (y x) (p q c) -> b (y p x q) c\", sizes=\"y=3,p=$p,q=$p\")", "y:-" },
     { "patch_expand", "x.1=4", "x:-", "y = rearrange(x | pattern=\"b (y x) (p q c) -> b (y p x q) c\", sizes=\"y=2,p=$p,q=$p\")", "y:-" },
     { "swin_mask_index", "", "",
-      "attn_mask = shift_mask( | height=$height, width=$width, window=$effective_window, shift=$effective_shift)", "attn_mask:-" },
+      "attn_mask = shift_mask( | res=[$height, $width], window=$effective_window, shift=$effective_shift)", "attn_mask:-" },
 
     /* losses */
     { "cross_entropy", "class_weights=false;ignore_index=-100;label_smoothing=0.0;reduction=mean", "x:i t:n",
