@@ -1,2 +1,18 @@
 # experiments/local.mk - trainer, sampler, scores, comparison.
 headers += experiments/experiments.h
+libcore_la_SOURCES += \
+	experiments/compare.c \
+	experiments/data.c \
+	experiments/evaluation.c \
+	experiments/experiment.c \
+	experiments/experiment.h \
+	experiments/experiment_file.c \
+	experiments/feed.c \
+	experiments/keys.c \
+	experiments/run_folder.c \
+	experiments/sampler.c \
+	experiments/sheet.c \
+	experiments/table.c \
+	experiments/trained.c \
+	experiments/trainer.c
+EXTRA_DIST += experiments/README.md
