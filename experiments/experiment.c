@@ -124,7 +124,7 @@ static void make_names_unique(ad_experiment *x)
         snprintf(base, sizeof base, "%.80s", name);
         for (int k = 2, j = 0; j < i; j++)
             if (!strcmp(name, x->plans[j].name)) {
-                snprintf(name, sizeof x->plans[i].name, "%s-%d", base, k++);
+                snprintf(name, sizeof x->plans[i].name, "%.80s-%d", base, k++);
                 j = -1;
             }
     }

@@ -83,7 +83,7 @@ static void resolve(const reader *r, const char *path, char *out, size_t size)
     if (slash && *path != '/') snprintf(joined, sizeof joined, "%.*s/%s", (int)(slash - r->x->file), r->x->file, path);
     else snprintf(joined, sizeof joined, "%s", path);
     char *whole = realpath(joined, NULL);
-    snprintf(out, size, "%s", whole ? whole : joined);
+    snprintf(out, size, "%.*s", (int)size - 1, whole ? whole : joined);
     free(whole);
 }
 
