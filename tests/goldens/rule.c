@@ -248,6 +248,7 @@ static bool record_call(rule *r, const char **s, ad_tensor **out)
     size_t n = name_size(*s);
     copy_name(name, sizeof name, *s, n);
     *s += n + 1;
+    *s += strspn(*s, " ");
     while (**s && **s != ')' && **s != '|' && n_in < AD_MAX_INPUTS) {
         if (!operand(r, s, &in[n_in++])) {
             give_up(r->k, FAILED, "cannot read the rule at '%s'", *s);
