@@ -273,8 +273,10 @@ ad_status ad_model_map_config(const ad_model *m, const char *family, const char 
         char setting[TEXT];
         const char *name = config->keys[i]->text, *expression = config->items[i]->text;
         size_t used = 0;
-        if (!expression || !append(setting, sizeof setting, &used, name, strlen(name)) || !append(setting, sizeof setting, &used, "=", 1))
-            return AD_FAIL(ad_ctx_error(m->ctx), EMODEL, "%s:%d: map: '%s' needs an expression", ad_model_file(m), config->keys[i]->line, name);
+        bool fits = append(setting, sizeof setting, &used, name, strlen(name)) && append(setting, sizeof setting, &used, "=", 1);
+        if (!expression || !fits)
+            return AD_FAIL(ad_ctx_error(m->ctx), EMODEL, "%s:%d: map: '%s' needs an expression", ad_model_file(m),
+                           config->keys[i]->line, name);
         AD_TRY(ad_model_map_eval(m, expression, json, size, setting + used, sizeof setting - used));
         AD_TRY(f(arg, setting));
     }

@@ -57,8 +57,8 @@ static verdict run_case(golden *g, const char *name, const ad_safetensors *st, c
             verdict v = runners[i].run ? runners[i].run(&k) : give_up(&k, SKIPPED, "not built yet");
             size_t used = strlen(line);
             if (v == PASSED)
-                snprintf(line + used, size - used, "%s%d tensors, worst %s at %.2g of its tolerance", p ? "; float " : "", k.compared, k.worst,
-                         k.limit > 0 ? k.error / k.limit : 0);
+                snprintf(line + used, size - used, "%s%d tensors, worst %s at %.2g of its tolerance", p ? "; float " : "", k.compared,
+                         k.worst, k.limit > 0 ? k.error / k.limit : 0);
             else
                 snprintf(line + used, size - used, "%s%s%s", v == FAILED ? words[p] : "", v == FAILED ? ": " : "", k.reason);
             if (v != PASSED)
@@ -139,7 +139,8 @@ int main(int argc, char **argv)
     totals t = { .verbose = argc > 1 && !strcmp(argv[1], "-v") };
     golden g = { .ctx = ad_new(NULL) };
     if (argc < 2 + t.verbose || !g.ctx || ad_ctx_error(g.ctx)->status != AD_OK) {
-        fprintf(stderr, "%s\n", g.ctx && ad_ctx_error(g.ctx)->status != AD_OK ? ad_ctx_message(g.ctx) : "usage: golden [-v] FILE-OR-DIR...");
+        bool failed = g.ctx && ad_ctx_error(g.ctx)->status != AD_OK;
+        fprintf(stderr, "%s\n", failed ? ad_ctx_message(g.ctx) : "usage: golden [-v] FILE-OR-DIR...");
         return 2;
     }
     for (int i = 1 + t.verbose; i < argc; i++)

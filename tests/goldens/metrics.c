@@ -118,12 +118,14 @@ static float *channels_last(const ad_array *a)
 
 static bool run_scenario(scenario *s)
 {
-    const ad_array *samples = part(s, "in/", "sample_label"), *readers = part(s, "in/", "gt_label"), *p = part(s, "in/", "sample_prob_NCHW");
+    const ad_array *samples = part(s, "in/", "sample_label"), *readers = part(s, "in/", "gt_label");
+    const ad_array *p = part(s, "in/", "sample_prob_NCHW");
     if (!samples || !readers || !p || p->rank != 4 || p->type != AD_ELEMENT_F32)
         return give_up(s->k, FAILED, "%s: no labels or probabilities", s->name) == PASSED;
     float *probabilities = channels_last(p);
     s->c = (ad_case){ .pixels = p->dim[2] * p->dim[3], .classes = (int)p->dim[1], .n_samples = (int)samples->dim[0],
-                      .n_readers = (int)readers->dim[0], .samples = samples->data, .readers = readers->data, .probabilities = probabilities };
+                      .n_readers = (int)readers->dim[0], .samples = samples->data, .readers = readers->data,
+                      .probabilities = probabilities };
     bool ok = probabilities;
     for (size_t i = 0; ok && i < sizeof rows / sizeof *rows; i++) {
         const ad_array *want = part(s, "out/", rows[i].name);

@@ -349,7 +349,7 @@ static bool wanted_gradients(model_case *c, ad_tape *t, ad_recorded *r, results 
         if (want && grads[i])
             out->list[out->n++] = (result){ .want = want, .tensor = grads[i], .layout = entry->layout, .gradient = true };
         else if (ok && (want || (grads[i] && !is_unused(c, foreign)) || (!want && !is_unused(c, foreign))))
-            ok = give_up(c->k, FAILED, "%s: %s", path, want ? "no gradient reaches it" : "the file has no gradient for it") == PASSED;
+            ok = give_up(c->k, FAILED, "%s: %s", path, want ? "no gradient reaches it" : "the file has none for it") == PASSED;
         else if (ok && grads[i])
             ok = give_up(c->k, FAILED, "%s has a gradient, but the file says that it has none", path) == PASSED;
     }
@@ -371,10 +371,8 @@ static bool compare_result(model_case *c, ad_program *program, const result *one
     int perm[AD_ARRAY_RANK];
     order_axes(one->gradient ? order_of(one->layout) : one->want->rank == 4 ? IMAGE : PLAIN, one->want->rank, 0, perm);
     bool exact = k->precision == AD_F64;
-    if (one->gradient)
-        compare(k, one->want, perm, values, exact ? TOLERANCE_DOUBLE : metadata_number(k, "tol_grad", 0), 1e-3 * metadata_number(k, "grad_scale", 0));
-    else
-        compare(k, one->want, perm, values, exact ? TOLERANCE_DOUBLE : metadata_number(k, "tol_out", 0), 1e-3);
+    double tolerance = exact ? TOLERANCE_DOUBLE : metadata_number(k, one->gradient ? "tol_grad" : "tol_out", 0);
+    compare(k, one->want, perm, values, tolerance, 1e-3 * (one->gradient ? metadata_number(k, "grad_scale", 0) : 1));
     free(values);
     return true;
 }
@@ -386,7 +384,8 @@ static bool compare_states(model_case *c)
     for (int i = 0; i < ad_params_count(c->params); i++) {
         ad_entry *entry = ad_params_at(c->params, i);
         char foreign[256];
-        const ad_array *want = ad_model_map(c->m, c->family, "weights", entry->path, foreign, sizeof foreign) ? take(c, "out/after/", foreign) : NULL;
+        bool named = ad_model_map(c->m, c->family, "weights", entry->path, foreign, sizeof foreign);
+        const ad_array *want = named ? take(c, "out/after/", foreign) : NULL;
         if (!want)
             continue;
         int64_t n = ad_count(&entry->shape);

@@ -22,7 +22,8 @@ typedef struct optimiser_row {
 } optimiser_row;
 
 static const optimiser_row optimisers[] = {
-    { "SGD", "sgd", "momentum=$momentum:0, dampening=$dampening:0, nesterov=$nesterov:false, weight_decay=$weight_decay:0, maximize=$maximize:false" },
+    { "SGD", "sgd", "momentum=$momentum:0, dampening=$dampening:0, nesterov=$nesterov:false, weight_decay=$weight_decay:0, "
+                    "maximize=$maximize:false" },
     { "Adam", "adam", "beta1=$beta1:0.9, beta2=$beta2:0.999, eps=$eps:1e-8, weight_decay=$weight_decay:0, amsgrad=$amsgrad:false" },
     { "AdamW", "adamw", "beta1=$beta1:0.9, beta2=$beta2:0.999, eps=$eps:1e-8, weight_decay=$weight_decay:0.01" },
     { "Adamax", "adamax", "" },
@@ -56,7 +57,8 @@ static ad_clip clipping(const ad_json *attributes)
 {
     ad_clip clip = { 0 };
     const ad_json *text = ad_json_get(attributes, "clip");
-    const char *norm = text && text->text ? strstr(text->text, "max ") : NULL, *ends = text && text->text ? strchr(text->text, ',') : NULL;
+    const char *norm = text && text->text ? strstr(text->text, "max ") : NULL;
+    const char *ends = text && text->text ? strchr(text->text, ',') : NULL;
     if (norm)
         clip.norm = strtod(norm + 4, NULL);
     else if (ends)
@@ -107,7 +109,8 @@ static bool make_weights(optim_case *c, ad_optim_weight w[2])
         c->leaves[i] = ad_parameter(c->tape, c->params, names[i]);
         c->gradients[i] = ad_input(c->tape, i ? "gradient b" : "gradient a", &s);
         w[i] = (ad_optim_weight){ .leaf = c->leaves[i], .gradient = c->gradients[i],
-                                  .rate = group_setting(c->attributes, names[i], "lr", 1), .decay = group_setting(c->attributes, names[i], "weight_decay", 1) };
+                                  .rate = group_setting(c->attributes, names[i], "lr", 1),
+                                  .decay = group_setting(c->attributes, names[i], "weight_decay", 1) };
     }
     return true;
 }
