@@ -112,6 +112,7 @@ typedef struct ad__parse {
     ad__pool *pool;
     ad_diagnostics *d;
     const ad_document *doc;
+    bool in_flow;            /* the node stands inside a YAML flow collection */
 } ad__parse;
 
 /* NULL after reporting. */
@@ -153,6 +154,7 @@ typedef struct ad__param {
     const ad_document *in;
     const ad_node *key, *node;       /* of the file */
     const ad__val *standard, *value;
+    const char *standard_text, *value_text;
     double lo, hi;
     bool has_lo, has_hi;
 } ad__param;
@@ -268,6 +270,7 @@ struct ad_model {
     ad__prog *progs;
     int n_params, n_lets, n_checks, n_inputs, n_blocks, n_nets, n_progs;
     ad__objective objective;
+    const ad_node *objective_root;   /* before its `if` is decided */
     ad__rules init, groups, dead_ok;
     const ad_node *profiles, *expect;
     const ad_document *profiles_in, *expect_in;
@@ -276,6 +279,10 @@ struct ad_model {
     ad_model_counts counts;
     ad_model_row *rows;
     int n_rows;
+    struct {
+        ad_tape *tape;               /* of the dry run in progress, else NULL */
+        ad__pool pool;
+    } dry;
     char *expanded;                  /* malloc'ed */
     char hash[65];
 };
@@ -285,6 +292,8 @@ const ad_node *ad__model_section(const ad_model *m, const char *name, const ad_d
 /* Value of an expression over the model's parameters, `let` names and the given integers, as text. */
 ad_status ad__model_eval(const ad_model *m, ad_error *e, const char *expression, int n, const char *const *names, const int64_t *values, char *out,
                          size_t size);
+
+ad_error *ad__model_error(const ad_model *m);    /* the context's */
 
 /* Reads the sections of a document into the model (sections.c); problems are reported. */
 void ad__read_model(ad_model *m, ad_document *doc, ad_diagnostics *d);

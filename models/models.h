@@ -208,7 +208,7 @@ typedef enum ad_mode { AD_MODE_MODEL, AD_MODE_TRAIN, AD_MODE_EVAL } ad_mode;   /
 typedef enum ad_choice_kind {
     AD_CHOICE_DRAW,          /* fresh noise, the default */
     AD_CHOICE_MEAN,
-    AD_CHOICE_NOISE,         /* standard noise from `tensor`, or from an input "eps/SITE" that is made */
+    AD_CHOICE_NOISE,         /* standard noise from `tensor`, or from an input "eps/SITE" that is made; also for other random ops */
     AD_CHOICE_VALUE          /* the value itself from `tensor`, or from an input "z/SITE" that is made */
 } ad_choice_kind;
 typedef struct ad_choice {
@@ -259,6 +259,7 @@ AD_API bool ad_recorded_scalar_at(const ad_recorded *r, int i, ad_recorded_scala
 AD_API int ad_recorded_wrt_count(const ad_recorded *r);
 AD_API ad_tensor *const *ad_recorded_wrt(const ad_recorded *r);
 
+/* GIVEN: noise or value come from outside. */
 typedef enum ad_site_origin { AD_SITE_DRAWN, AD_SITE_REPLAYED, AD_SITE_MEAN, AD_SITE_GIVEN } ad_site_origin;
 typedef struct ad_recorded_site {
     const char *path;        /* "prior/z[2]"; the second call of a net in a program is "prior#2/z[2]" */

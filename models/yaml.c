@@ -266,8 +266,8 @@ static void read_stream(reader *r)
 static ad_document *document_new(const char *name, const char *text, size_t size, ad_diagnostics *d)
 {
     jmp_buf out;
-    reader *r = calloc(1, sizeof *r);
-    ad_document *doc = calloc(1, sizeof *doc);
+    reader *volatile r = calloc(1, sizeof *r);
+    ad_document *volatile doc = calloc(1, sizeof *doc);
     if (!r || !doc) {
         free(r);
         free(doc);
