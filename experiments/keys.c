@@ -23,7 +23,7 @@ static const ad_attr keys[] = {
     { "seeds", AD_ATTR_INT, AT(seeds), 1, 1, 1000, "runs of every model, with seeds one after the other" },
     TEXT("data.set", data_set, "synthetic", "name of the data set (adze help data)"),
     TEXT("data.folder", data_folder, "", "where it lies, if it is one of files"),
-    TEXT("data.options", data_options, "", "settings of the data set: \"count=100, seed=3\""),
+    TEXT("data.options", data_options, "", "settings of the data set: \"train=100, seed=3\""),
     { "data.fit", AD_ATTR_ENUM, AT(data_fit), 0, 0, 0, "how an image becomes as large as the model's input", fits },
     TEXT("data.reader", data_reader, "random", "whose mask is the label: random, or the number of a reader from 0"),
     { "data.flips", AD_ATTR_BOOL, AT(data_flips), 1, 0, 0, "mirror left and right at random in training" },
