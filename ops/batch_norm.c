@@ -203,7 +203,7 @@ static const ad_sample samples[] = {
     { .name = "image", .n_in = 5, .in = { { 4, { 3, 4, 5, 3 } }, CHANNELS(3) }, .range = { [VAR] = { 0.5, 2 } } },
     { .name = "vectors", .n_in = 5, .in = { { 2, { 7, 5 } }, CHANNELS(5) }, .range = { [VAR] = { 0.5, 2 } }, .attr_text = "eps=1e-3, decay=0.99" },
     { .name = "volume", .n_in = 5, .in = { { 5, { 1, 2, 3, 2, 4 } }, CHANNELS(4) }, .range = { [VAR] = { 0.5, 2 } } },
-    { .name = "several chunks", .n_in = 5, .in = { { 4, { 2, 2, 2, 17 } }, CHANNELS(17) }, .range = { [VAR] = { 0.5, 2 } } },
+    { .name = "channels that fill no vector", .n_in = 5, .in = { { 4, { 2, 2, 1, 17 } }, CHANNELS(17) }, .range = { [VAR] = { 0.5, 2 } } },
     /* With eps this large nothing is divided by a small number: the variance of a single value is 0. */
     { .name = "one value a channel", .n_in = 5, .in = { { 4, { 1, 1, 1, 3 } }, CHANNELS(3) }, .range = { [VAR] = { 0.5, 2 } }, .attr_text = "eps=0.5" },
     { .name = "evaluation", .n_in = 5, .in = { { 4, { 2, 3, 2, 3 } }, CHANNELS(3) }, .range = { [VAR] = { 0.5, 2 } }, .attr_text = "training=false" },

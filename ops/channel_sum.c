@@ -59,7 +59,7 @@ static const ad_sample samples[] = {
     { .name = "image", .n_in = 1, .in = { { 4, { 2, 3, 5, 7 } } } },
     { .name = "vector", .n_in = 1, .in = { { 1, { 5 } } } },
     { .name = "one column", .n_in = 1, .in = { { 2, { 9, 1 } } } },
-    { .name = "several chunks", .n_in = 1, .in = { { 2, { 70, 40 } } } },
+    { .name = "channels that fill no vector", .n_in = 1, .in = { { 2, { 5, 19 } } } },
     { .name = "refuses a scalar", .n_in = 1, .in = { { 0, { 0 } } }, .want = AD_ESHAPE },
     { 0 }
 };

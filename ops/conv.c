@@ -117,7 +117,7 @@ static const ad_sample samples[] = {
     { .name = "three axes", .n_in = 3, .in = { { 5, { 1, 3, 4, 5, 2 } }, { 5, { 1, 3, 3, 2, 3 } }, { 1, { 3 } } },
       .attr_text = "stride=[1,2,2], padding=[0,1,1]" },
     { .name = "kernel larger than the image", .n_in = 2, .in = { { 4, { 1, 2, 2, 2 } }, { 4, { 5, 5, 2, 2 } } } },
-    { .name = "wide", .n_in = 2, .in = { { 4, { 1, 3, 17, 17 } }, { 4, { 3, 3, 17, 33 } } } },
+    { .name = "channels that fill no vector", .n_in = 2, .in = { { 3, { 1, 3, 17 } }, { 3, { 1, 17, 19 } } } },
     { .name = "attributes agree with w", .n_in = 2, .in = { { 3, { 1, 4, 2 } }, { 3, { 3, 2, 5 } } }, .attr_text = "out=5, kernel=3, bias=false" },
     { .name = "refuses other channels", .n_in = 2, .in = { { 4, { 1, 4, 4, 3 } }, { 4, { 3, 3, 2, 5 } } }, .want = AD_ESHAPE },
     { .name = "refuses a bias of another size", .n_in = 3, .in = { { 4, { 1, 4, 4, 3 } }, { 4, { 3, 3, 3, 5 } }, { 1, { 4 } } }, .want = AD_ESHAPE },
