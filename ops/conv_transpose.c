@@ -54,6 +54,7 @@ static void expand(ad_tape *t, const void *attr, int n_in, ad_tensor *const *in,
     const ad_shape *x = ad_tensor_shape(in[0]), *w = ad_tensor_shape(in[1]);
     int axes = x->rank - 2, order[AD_MAX_RANK];
     ad_conv_attr by_input = *a;
+    by_input.out = 0;                       /* of the convolution that this turns round, w says it */
     if (sizes(NULL, a, axes, x, w->dim, &by_input.size) != AD_OK) return;
     if (by_input.padding.n == 0) by_input.padding = (ad_ints){ .n = 1 };
     for (int i = 0; i < w->rank; i++)

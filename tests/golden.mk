@@ -5,3 +5,9 @@ tests_golden_SOURCES = tests/goldens/main.c tests/goldens/golden.h tests/goldens
 tests_golden_CPPFLAGS = $(AM_CPPFLAGS) -DGOLDEN_ZOO='"$(abs_top_srcdir)/models/zoo"'
 TESTS += tests/golden.sh
 EXTRA_DIST += tests/golden.sh
+if HAVE_CMOCKA
+check_PROGRAMS += tests/test_zoo
+TESTS += tests/test_zoo
+tests_test_zoo_SOURCES = tests/test_zoo.c
+tests_test_zoo_LDADD = $(TEST_LIBS)
+endif

@@ -251,10 +251,10 @@ static bool fill_inputs(model_case *c, const ad_recorded *r, ad_program *program
 static ad_status record(model_case *c, const char *program, ad_tape *t, ad_recorded **r)
 {
     const char *mode = ad_safetensors_metadata(c->k->st, "bn_mode");
-    const ad_array *image = NULL;
-    for (int64_t i = 0; !image && i < ad_safetensors_count(c->k->st); i++)
-        if (starts(ad_safetensors_at(c->k->st, i)->name, "in/"))
-            image = ad_safetensors_at(c->k->st, i);
+    ad_model_input input;
+    const ad_array *image = ad_model_input_at(c->m, 0, &input) ? input_array(c, input.name) : NULL;
+    if (!image)
+        return AD_FAIL(ad_ctx_error(c->k->g->ctx), EDATA, "the file has no '%s'", input.name);
     ad_choice choices[MAX_CHOICES] = { { .site = "*", .kind = AD_CHOICE_NOISE } };
     ad_record_options options = { .batch = image->dim[0], .mode = mode && starts(mode, "train") ? AD_MODE_TRAIN : AD_MODE_EVAL,
                                   .n_choices = 1, .choices = choices };
@@ -266,8 +266,11 @@ static ad_status record(model_case *c, const char *program, ad_tape *t, ad_recor
         char expression[256], value[16];
         if (site.origin == AD_SITE_GIVEN && options.n_choices < MAX_CHOICES &&
             ad_model_map(c->m, c->family, "means", site.path, expression, sizeof expression) &&
-            ad_model_map_eval(c->m, expression, c->config, strlen(c->config), value, sizeof value) == AD_OK && !strcmp(value, "true"))
+            ad_model_map_eval(c->m, expression, c->config, strlen(c->config), value, sizeof value) == AD_OK && !strcmp(value, "true")) {
             choices[options.n_choices++] = (ad_choice){ .site = site.path, .kind = AD_CHOICE_MEAN };
+            if (ad_model_map(c->m, c->family, "noise", site.path, expression, sizeof expression))
+                take(c, "eps/", expression);
+        }
     }
     ad_error_clear(ad_ctx_error(c->k->g->ctx));
     if (first)
