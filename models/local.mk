@@ -13,6 +13,7 @@ libcore_la_SOURCES += \
 	models/expand.c \
 	models/lexer.c \
 	models/lints.c \
+	models/map.c \
 	models/memory.c \
 	models/model.c \
 	models/model.h \

@@ -4,3 +4,4 @@ include tests/data.mk
 include tests/formats.mk
 include tests/train.mk
 include tests/kernels.mk
+include tests/golden.mk

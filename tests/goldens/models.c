@@ -59,9 +59,11 @@ static bool open_zoo(golden *g)
 static ad_status keep_setting(void *arg, const char *setting)
 {
     model_case *c = arg;
-    if (c->n_settings == MAX_SETTINGS || !(c->settings[c->n_settings] = strdup(setting)))
-        return AD_ENOMEM;
-    c->n_settings++;
+    size_t size = strlen(setting) + 1;
+    char *copy = c->n_settings < MAX_SETTINGS ? malloc(size) : NULL;
+    if (!copy)
+        return AD_FAIL(ad_ctx_error(c->k->g->ctx), ENOMEM, "setting %s", setting);
+    c->settings[c->n_settings++] = memcpy(copy, setting, size);
     return AD_OK;
 }
 

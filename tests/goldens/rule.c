@@ -205,7 +205,7 @@ bool rule_define(rule *r, const char *name, ad_tensor *x)
         give_up(r->k, FAILED, "the rule has too many values");
         return false;
     }
-    snprintf(r->values[r->n].name, sizeof r->values[r->n].name, "%s", name);
+    snprintf(r->values[r->n].name, sizeof r->values[r->n].name, "%.31s", name);
     r->values[r->n++].tensor = x;
     return true;
 }
