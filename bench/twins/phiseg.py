@@ -70,7 +70,7 @@ class Twin(torch.nn.Module):
             x = torch.cat((post[l], u), 1)
             c[l] = self.cbr(self.cbr(x, f"gen/c[{l}]/cbr"), f"gen/c[{l}]/cbr#2")
         for l in range(self.L):
-            s[l] = F.interpolate(self.conv(c[l], f"gen/s[{l}]"), size=size, mode="nearest")
+            s[l] = F.interpolate(self.conv(c[l], f"gen/own[{l}]"), size=size, mode="nearest")
         return s
 
     def loss(self, x, y, eps):
