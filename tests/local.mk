@@ -5,3 +5,4 @@ include tests/formats.mk
 include tests/train.mk
 include tests/kernels.mk
 include tests/golden.mk
+include tests/cli.mk

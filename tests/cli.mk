@@ -1,0 +1,3 @@
+# tests/cli.mk - the program.
+TESTS += tests/cli.sh
+EXTRA_DIST += tests/cli.sh
