@@ -6,3 +6,4 @@ include tests/train.mk
 include tests/kernels.mk
 include tests/golden.mk
 include tests/cli.mk
+include tests/ops.mk

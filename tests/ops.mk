@@ -1,0 +1,7 @@
+# Every op of the table, sample by sample, and values that come from elsewhere.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/test_ops
+TESTS += tests/test_ops
+tests_test_ops_SOURCES = tests/test_ops.c
+tests_test_ops_LDADD = $(TEST_LIBS)
+endif
