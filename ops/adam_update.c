@@ -19,7 +19,7 @@ typedef struct attr {
 
 static ad_status shape(ad_error *e, const void *attributes, int n_in, const ad_shape *in, ad_shape *out)
 {
-    return ad__update_shape(e, n_in, in, 3 | (unsigned)((const attr *)attributes)->amsgrad << 2, out);
+    return ad__update_shape(e, "adam_update", n_in, in, 3 | (unsigned)((const attr *)attributes)->amsgrad << 2, out);
 }
 
 static ad_status forward(const ad_call *call)

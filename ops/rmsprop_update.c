@@ -17,7 +17,7 @@ typedef struct attr {
 static ad_status shape(ad_error *e, const void *attributes, int n_in, const ad_shape *in, ad_shape *out)
 {
     const attr *a = attributes;
-    return ad__update_shape(e, n_in, in, 1u | (a->momentum != 0) << 1 | (unsigned)a->centered << 2, out);
+    return ad__update_shape(e, "rmsprop_update", n_in, in, 1u | (a->momentum != 0) << 1 | (unsigned)a->centered << 2, out);
 }
 
 static ad_status forward(const ad_call *call)

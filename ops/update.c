@@ -5,20 +5,20 @@
 
 #define UNIT 16384      /* elements a unit of the parallel loop works on */
 
-ad_status ad__update_shape(ad_error *e, int n_in, const ad_shape *in, unsigned kept, ad_shape *out)
+ad_status ad__update_shape(ad_error *e, const char *op, int n_in, const ad_shape *in, unsigned kept, ad_shape *out)
 {
     char text[2][AD_SHAPE_TEXT];
     if (!ad_shape_equal(&in[0], &in[1]))
-        return AD_FAIL(e, ESHAPE, "parameter %s, but gradient %s", ad_shape_text(&in[0], text[0]), ad_shape_text(&in[1], text[1]));
+        return AD_FAIL(e, ESHAPE, "%s: parameter %s, but gradient %s", op, ad_shape_text(&in[0], text[0]), ad_shape_text(&in[1], text[1]));
     if (in[2].rank != 1 || in[2].dim[0] != AD_UPDATE_NUMBERS || in[2].dtype != AD_REAL)
-        return AD_FAIL(e, ESHAPE, "c must be [%d], not %s", AD_UPDATE_NUMBERS, ad_shape_text(&in[2], text[0]));
+        return AD_FAIL(e, ESHAPE, "%s: c must be [%d], not %s", op, AD_UPDATE_NUMBERS, ad_shape_text(&in[2], text[0]));
     out[0] = in[0];
     for (int i = 3; i < n_in; i++) {
         bool there = in[i].rank >= 0, needed = kept >> (i - 3) & 1;
-        if (there != needed) return AD_FAIL(e, ESHAPE, "state %d is %s, but these settings keep %s", i - 2, there ? "given" : "missing",
+        if (there != needed) return AD_FAIL(e, ESHAPE, "%s: state %d is %s, but these settings keep %s", op, i - 2, there ? "given" : "missing",
                                             needed ? "it" : "none");
         if (there && !ad_shape_equal(&in[0], &in[i]))
-            return AD_FAIL(e, ESHAPE, "parameter %s, but state %d %s", ad_shape_text(&in[0], text[0]), i - 2, ad_shape_text(&in[i], text[1]));
+            return AD_FAIL(e, ESHAPE, "%s: parameter %s, but state %d %s", op, ad_shape_text(&in[0], text[0]), i - 2, ad_shape_text(&in[i], text[1]));
         out[i - 2] = there ? in[0] : (ad_shape){ 0 };
     }
     return AD_OK;

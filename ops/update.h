@@ -27,7 +27,7 @@ typedef struct ad_update_attr {
 typedef void ad_update_kernel(int64_t n, const double *k, const void *const *in, void *const *out);
 
 /* Shape rule: `kept` has bit i set where state operand i must be there. */
-ad_status ad__update_shape(ad_error *e, int n_in, const ad_shape *in, unsigned kept, ad_shape *out);
+ad_status ad__update_shape(ad_error *e, const char *op, int n_in, const ad_shape *in, unsigned kept, ad_shape *out);
 /* Puts rate, decay and direction into k[0..2]; c[0..AD_UPDATE_NUMBERS-1] as doubles into c. */
 void ad__update_numbers(const ad_call *call, double c[AD_UPDATE_NUMBERS], double *k);
 ad_status ad__update_run(const ad_call *call, ad_update_kernel *kernel, const double *k);
