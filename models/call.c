@@ -88,6 +88,13 @@ static bool has_site(const ad__body *body, const char *name)
     return false;
 }
 
+static bool has_broken(const ad__body *body)
+{
+    for (int i = 0; i < body->n; i++)
+        if (body->list[i]->kind == S_BROKEN || has_broken(&body->list[i]->body) || has_broken(&body->list[i]->other)) return true;
+    return false;
+}
+
 static bool bind_sites(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__block_def *b, ad__frame *inner)
 {
     inner->bindings = ad__take(x->pool, (size_t)e->n_withs * sizeof *inner->bindings);
@@ -96,6 +103,7 @@ static bool bind_sites(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__b
         ad__binding *to = &inner->bindings[inner->n_bindings++];
         *to = (ad__binding){ .with = w, .has_index = w->index != NULL };
         if (!has_site(&b->body, w->site)) {
+            if (inner->broken) return false;
             ad__wrong_at(x, f, e->doc, w->line, w->column, w->length, "unknown-site", "block '%s' has no site '%s'", b->name, w->site);
             return false;
         }
@@ -137,7 +145,8 @@ const ad__val *ad__expand(ad__elab *x, ad__frame *f, const ad__expr *e, const ad
     *inner = (ad__frame){ .up = f, .call = e, .block = b, .depth = f->depth + 1 };
     inner->what = ad__take_format(x->pool, net ? "net '%s'" : "block '%s'", net ? net->name : b->name);
     if (calls_itself(x, f, e, b)) return &ad__poison;
-    bool good = bind(x, f, e, b, inner);
+    inner->broken = b->broken || has_broken(&b->body);
+    bool good = b->broken || bind(x, f, e, b, inner);
     if (!bind_sites(x, f, e, b, inner) || !good) return &ad__poison;
     const char *part = net && !f->block ? "" : ad__part(x, f, net ? net->name : b->name);
     if (net) {
@@ -150,11 +159,11 @@ const ad__val *ad__expand(ad__elab *x, ad__frame *f, const ad__expr *e, const ad
     ad__run_body(x, inner, &b->body);
     for (int i = 0; i < inner->n_bindings; i++) {
         const ad__binding *w = &inner->bindings[i];
-        if (w->used || !inner->returned) continue;
+        if (w->used || !inner->returned || inner->broken) continue;
         ad__wrong_at(x, f, e->doc, w->with->line, w->with->column, w->with->length, "unused-with", "'with %s' changes nothing: %s", w->with->site,
                      w->has_index ? "that element is never drawn" : "the site is never drawn");
     }
-    if (!inner->returned && !inner->result) ad__wrong(x, f, e, "no-return", "block '%s' returns nothing", b->name);
+    if (!inner->returned && !inner->result && !inner->broken) ad__wrong(x, f, e, "no-return", "block '%s' returns nothing", b->name);
     return inner->result ? inner->result : &ad__poison;
 }
 

@@ -348,7 +348,7 @@ ad_status ad__check_model(ad_model *m, const ad_model_options *o, ad_diagnostics
         p->standard_text = p->standard ? ad__val_text(&m->pool, p->standard) : "";
     }
     ad__eval_lets(&x, m);
-    ad__eval_checks(&x, m);
+    bool holds = ad__eval_checks(&x, m);
     ad__check_profiles(m, d);
     resolve_nets(m, d);
     input_shapes(&x, m);
@@ -357,7 +357,7 @@ ad_status ad__check_model(ad_model *m, const ad_model_options *o, ad_diagnostics
     int table = 0;
     for (int i = 0; i < m->n_progs; i++)
         if (m->objective.program && strcmp(m->progs[i].name, m->objective.program) == 0) table = i;
-    for (int i = 0; i < m->n_progs; i++) dry_run(m, d, &m->progs[i], i == table);
+    for (int i = 0; holds && i < m->n_progs; i++) dry_run(m, d, &m->progs[i], i == table);
     ad__check_names(m, d);
     count(m);
     if (ad_diagnostics_errors(d) > 0) return AD_OK;

@@ -210,6 +210,9 @@ typedef struct ad__preset {
 const ad__val *ad__op_call(ad__elab *x, ad__frame *f, const ad__expr *e, const ad_op *op, const ad__preset *preset);
 /* Records an op of the table by name on given tensors; attributes as text. NULL after reporting at `e`. */
 ad_tensor *ad__record(ad__elab *x, ad__frame *f, const ad__expr *e, const char *op, const char *attributes, int n, ad_tensor *const *in);
+/* The same under another part of the path than the op's name: "" for the draw of a site, whose path is its identity. */
+ad_tensor *ad__record_as(ad__elab *x, ad__frame *f, const ad__expr *e, const char *part, const char *op, const char *attributes, int n,
+                         ad_tensor *const *in);
 /* "/conv", or "/conv#2" for the second call of that name under the same target in an expansion of the block. */
 const char *ad__part(ad__elab *x, ad__frame *f, const char *name);
 /* Makes the records that follow belong to `e`; `part` as from ad__part. */

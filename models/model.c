@@ -79,9 +79,13 @@ static void read_documents(ad_model *m, const source *s, ad_diagnostics *d)
             ad_report(d, AD_SEVERITY_ERROR, "extends", &at, "'%s' is extended in a circle, or more than %d files deep", path, MOST_EXTENDED);
             return;
         }
-        int before = ad_diagnostics_errors(d);
+        FILE *readable = fopen(path, "rb");
+        if (!readable) {
+            ad_report(d, AD_SEVERITY_ERROR, "extends", &at, "'%s' cannot be read: %s", path, strerror(errno));
+            return;
+        }
+        fclose(readable);
         doc = add_document(m, ad_document_open(path, d));
-        if (!doc && ad_diagnostics_errors(d) > before) ad_report_note(d, "extended at %s, line %d", at.file, at.line);
     }
 }
 

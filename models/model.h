@@ -150,7 +150,7 @@ ad__token *ad__lex(ad__pool *pool, const ad_node *node);
 typedef struct ad__val ad__val;      /* elaborate.h */
 
 typedef struct ad__param {
-    const char *name, *type, *doc;
+    const char *name, *type, *doc;   /* type NULL: the file gives none */
     const ad_document *in;
     const ad_node *key, *node;       /* of the file */
     const ad__val *standard, *value;
@@ -192,6 +192,7 @@ typedef struct ad__block_def {
     int n_formals;
     ad__formal *formals;
     ad__body body;
+    bool broken;                     /* the signature could not be parsed */
 } ad__block_def;
 
 typedef struct ad__net {

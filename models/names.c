@@ -19,7 +19,8 @@ typedef struct walk {
     set defined;                 /* names it may define, anywhere */
     set local_nets;
     bool broken;                 /* something in it could not be parsed ... */
-    bool any_broken;             /* ... or in any of them: what is unused cannot be told */
+    bool unknown;                /* a name or call in it is unknown: perhaps what seems unused is only misspelt ... */
+    bool doubtful;               /* ... or any of this anywhere: what is unused cannot be told */
     bool program;
 } walk;
 
@@ -60,6 +61,7 @@ static void check_name(walk *w, const ad__expr *e)
     for (int i = 0; w->program && i < w->m->n_inputs && n < 1024; i++) known[n++] = w->m->inputs[i].name;
     for (int i = w->defined.n; i < n; i++)
         if (strcmp(known[i], e->text) == 0) return;
+    w->unknown = true;
     report(w, AD_SEVERITY_ERROR, "unknown-name", e->doc, e->line, e->column, e->length, "unknown name '%s'", e->text);
     const char *near = ad_nearest(e->text, n, known);
     if (near) ad_report_hint(w->d, "did you mean '%s'?", near);
@@ -78,6 +80,7 @@ static void check_call(walk *w, const ad__expr *e)
     for (int i = 0; (op = ad_op_at(w->m->ctx, i)) && n < 1024; i++) known[n++] = op->name;
     for (int i = 0; i < n; i++)
         if (strcmp(known[i], e->text) == 0) return;
+    w->unknown = true;
     report(w, AD_SEVERITY_ERROR, "unknown-call", e->doc, e->line, e->column, e->length, "unknown op or block '%s'", e->text);
     const char *near = ad_nearest(e->text, n, known);
     if (near) ad_report_hint(w->d, "did you mean '%s'?", near);
@@ -162,15 +165,16 @@ static void unread_in(walk *w, const ad__body *body)
     }
 }
 
-static void scope(walk *w, const ad__body *body, int n_formals, const ad__formal *formals)
+static void scope(walk *w, const ad__body *body, int n_formals, const ad__formal *formals, bool signature_broken)
 {
     w->here = w->defined = w->local_nets = (set){ 0 };
-    w->broken = body->n == 0;
+    w->broken = body->n == 0 || signature_broken;
     for (int i = 0; i < n_formals; i++) put(w, &w->defined, formals[i].name);
     collect_defined(w, body);
-    w->any_broken = w->any_broken || w->broken;
+    w->unknown = false;
     read_body(w, body);
-    if (w->broken) return;
+    w->doubtful = w->doubtful || w->broken || w->unknown;
+    if (w->broken || w->unknown) return;
     unread_in(w, body);
 }
 
@@ -184,8 +188,8 @@ static void check_blocks(walk *w)
             w->broken = false;
             read_expr(w, b->formals[k].standard);
         }
-        scope(w, &b->body, b->n_formals, b->formals);
-        for (int k = 0; !w->broken && k < b->n_formals; k++) {
+        scope(w, &b->body, b->n_formals, b->formals, b->broken);
+        for (int k = 0; !w->broken && !w->unknown && k < b->n_formals; k++) {
             const ad__formal *a = &b->formals[k];
             if (!has(&w->here, a->name)) report(w, ad__soft(w->m), "unused-argument", b->in, a->line, a->column, a->length, "argument '%s' is never read", a->name);
         }
@@ -251,9 +255,9 @@ void ad__check_names(ad_model *m, ad_diagnostics *d)
     check_blocks(&w);
     for (int i = 0; i < m->n_progs; i++) {
         w.program = true;
-        scope(&w, &m->progs[i].body, 0, NULL);
+        scope(&w, &m->progs[i].body, 0, NULL, false);
     }
     for (int i = 0; i < m->n_nets; i++)
         if (m->nets[i].block) put(&w, &w.calls, m->nets[i].block->name);
-    if (!w.any_broken) never_used(&w);
+    if (!w.doubtful) never_used(&w);
 }

@@ -425,7 +425,8 @@ const ad__val *ad__op_call(ad__elab *x, ad__frame *f, const ad__expr *e, const a
     return v->tensor ? v : &ad__poison;
 }
 
-ad_tensor *ad__record(ad__elab *x, ad__frame *f, const ad__expr *e, const char *name, const char *attributes, int n, ad_tensor *const *in)
+ad_tensor *ad__record_as(ad__elab *x, ad__frame *f, const ad__expr *e, const char *part, const char *name, const char *attributes, int n,
+                         ad_tensor *const *in)
 {
     op_args *a = ad__take(x->pool, sizeof *a);
     ad_tensor *out[AD_MAX_OUTPUTS];
@@ -433,6 +434,11 @@ ad_tensor *ad__record(ad__elab *x, ad__frame *f, const ad__expr *e, const char *
     if (!a->op) return ad__wrong(x, f, e, "unknown-call", "this needs the op '%s', which the context does not have", name), NULL;
     if (ad_attr_parse(x->error, a->op, attributes, a->attr) != AD_OK) return ad__wrong(x, f, e, "attribute", "%s", engine_message(x)), NULL;
     for (int i = 0; i < n; i++) a->in[a->n_in++] = in[i];
-    if (f->stmt_path) ad__place(x, f, e, ad__part(x, f, name));
+    ad__place(x, f, e, part);
     return record(x, f, e, a, out);
+}
+
+ad_tensor *ad__record(ad__elab *x, ad__frame *f, const ad__expr *e, const char *name, const char *attributes, int n, ad_tensor *const *in)
+{
+    return ad__record_as(x, f, e, ad__part(x, f, name), name, attributes, n, in);
 }

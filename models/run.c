@@ -66,7 +66,6 @@ static void define_plain(ad__elab *x, ad__frame *f, const ad__stmt *s, const ad_
     if (kind) {
         ad__wrong_at(x, f, s->doc, l->line, l->column, l->length, "defined-twice", "'%s' is %s already", l->name, kind);
         ad_report_hint(x->d, "choose another name");
-        return;
     }
     f->locals = ad__more(x->pool, f->locals, f->n_locals, sizeof *f->locals);
     f->locals[f->n_locals++] = (ad__local){ .name = l->name, .value = v, .line = l->line, .scope = f->scope };

@@ -78,21 +78,18 @@ static void params(ctx *c, const ad_node *key, const ad_node *node)
     if (!named_map(c, key, node, true)) return;
     for (int i = 0; i < node->n; i++) {
         const ad_node *v = node->items[i];
-        if (!ad_node_known_keys(c->doc, v, c->d, "a parameter", 6, keys)) continue;
+        ad_node_known_keys(c->doc, v, c->d, "a parameter", 6, keys);
         const ad_node *type = ad_node_find(v, "type"), *doc = ad_node_find(v, "doc");
         bool known = false;
         for (size_t k = 0; type && type->kind == AD_NODE_SCALAR && k < sizeof types / sizeof *types; k++) known = known || strcmp(type->text, types[k]) == 0;
-        if (!type || !known) {
+        if (v->kind == AD_NODE_MAP && !known) {
             wrong(c, type ? type : node->keys[i], "type", "parameter '%s' needs a type", node->keys[i]->text);
             ad_report_hint(c->d, "int, float, bool, string, or 'list of' one of them");
-            continue;
-        }
-        if (!ad_node_find(v, "default")) {
+        } else if (v->kind == AD_NODE_MAP && !ad_node_find(v, "default")) {
             wrong(c, node->keys[i], "missing-key", "parameter '%s' needs a default", node->keys[i]->text);
-            continue;
         }
         ad__param *p = ADD(c->m->params, c->m->n_params);
-        *p = (ad__param){ .name = node->keys[i]->text, .type = type->text, .doc = "", .in = c->doc, .key = node->keys[i], .node = v };
+        *p = (ad__param){ .name = node->keys[i]->text, .type = known ? type->text : NULL, .doc = "", .in = c->doc, .key = node->keys[i], .node = v };
         if (doc) ad_node_text(c->doc, doc, c->d, &p->doc);
         param_range(c, p, v);
     }
@@ -168,7 +165,7 @@ static void inputs(ctx *c, const ad_node *key, const ad_node *node)
     if (!named_map(c, key, node, true)) return;
     for (int i = 0; i < node->n; i++) {
         const ad_node *v = node->items[i], *optional = NULL;
-        if (!ad_node_known_keys(c->doc, v, c->d, "an input", 5, keys)) continue;
+        ad_node_known_keys(c->doc, v, c->d, "an input", 5, keys);
         ad__input *in = ADD(c->m->inputs, c->m->n_inputs);
         *in = (ad__input){ .name = node->keys[i]->text, .in = c->doc, .key = node->keys[i] };
         int role = word(c, ad_node_find(v, "role"), "role", 3, roles);
@@ -185,7 +182,8 @@ static void inputs(ctx *c, const ad_node *key, const ad_node *node)
 static void one_block(ctx *c, const ad_node *key, const ad_node *node, ad__block_def *b)
 {
     *b = (ad__block_def){ .in = c->doc, .key = key };
-    if (!ad__parse_signature(&c->parse, key, &b->name, &b->n_formals, &b->formals) && !b->name) b->name = key->text;
+    b->broken = !ad__parse_signature(&c->parse, key, &b->name, &b->n_formals, &b->formals);
+    if (!b->name) b->name = key->text;
     ad__parse_body(&c->parse, node, b->name, &b->body);
 }
 

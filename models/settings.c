@@ -65,6 +65,7 @@ static bool among_choices(const ad_model *m, const ad_document *doc, const ad_no
 
 const ad__val *ad__param_value(ad_model *m, const ad__param *p, const ad_document *doc, const ad_node *node, ad_diagnostics *d)
 {
+    if (!p->type) return NULL;
     bool list = strncmp(p->type, "list of ", 8) == 0;
     const char *type = list ? p->type + 8 : p->type;
     if (!list || node->kind != AD_NODE_LIST) {
@@ -215,7 +216,8 @@ ad_status ad__apply_settings(ad_model *m, ad_error *e, const ad_model_options *o
 {
     for (int i = 0; i < m->n_params; i++) {
         ad__param *p = &m->params[i];
-        p->standard = p->value = ad__param_value(m, p, p->in, ad_node_find(p->node, "default"), d);
+        const ad_node *standard = ad_node_find(p->node, "default");
+        if (p->type && standard) p->standard = p->value = ad__param_value(m, p, p->in, standard, d);
     }
     set_extended(m, d);
     if (o && o->profile) {
@@ -281,8 +283,9 @@ static const char *values_text(ad__elab *x, const ad_model *m, const ad__expr *e
     return all;
 }
 
-void ad__eval_checks(ad__elab *x, ad_model *m)
+bool ad__eval_checks(ad__elab *x, ad_model *m)
 {
+    int before = ad_diagnostics_errors(x->d);
     for (int i = 0; i < m->n_checks; i++) {
         const ad__checkline *l = &m->checks[i];
         const ad__val *v = ad__eval(x, NULL, l->expr);
@@ -295,4 +298,5 @@ void ad__eval_checks(ad__elab *x, ad_model *m)
         ad_span at = ad_document_span(l->in, l->node);
         ad_report(x->d, AD_SEVERITY_ERROR, "check", &at, "check failed: %s%s%s%s", l->node->text, *values ? "  (" : "", values, *values ? ")" : "");
     }
+    return ad_diagnostics_errors(x->d) == before;
 }

@@ -109,7 +109,7 @@ static ad_tensor *draw(ad__elab *x, ad__frame *f, const ad__expr *e, ad__site *s
     } else {
         const ad_op *op = ad_op_find(x->m->ctx, "normal");
         snprintf(attr, sizeof attr, "shape=%s", ad_shape_text(ad_tensor_shape(site->mean), shape));
-        if (op) site->noise = ad__record(x, f, e, "normal", attr, 0, NULL);
+        if (op) site->noise = ad__record_as(x, f, e, "", "normal", attr, 0, NULL);
         else ad__wrong(x, f, e, "unknown-call", "this needs the op 'normal', which the context does not have");
     }
     ad_tensor *product[2] = { site->scale, site->noise };
@@ -118,12 +118,15 @@ static ad_tensor *draw(ad__elab *x, ad__frame *f, const ad__expr *e, ad__site *s
     return ad__record(x, f, e, "add", "", 2, sum);
 }
 
-static ad__binding *binding_for(ad__frame *f, const char *name, bool has_index, int64_t index)
+/* The last binding that fits; every one that fits has been of use. */
+static const ad__binding *binding_for(ad__frame *f, const char *name, bool has_index, int64_t index)
 {
-    ad__binding *found = NULL;
+    const ad__binding *found = NULL;
     for (int i = 0; i < f->n_bindings; i++) {
         ad__binding *b = &f->bindings[i];
-        if (strcmp(b->with->site, name) == 0 && (!b->has_index || (has_index && b->index == index))) found = b;
+        if (strcmp(b->with->site, name) != 0 || (b->has_index && (!has_index || b->index != index))) continue;
+        b->used = true;
+        found = b;
     }
     return found;
 }
@@ -151,11 +154,8 @@ static ad_tensor *replayed(ad__elab *x, ad__frame *f, const ad__stmt *s, ad__sit
 
 static ad_tensor *value_of(ad__elab *x, ad__frame *f, const ad__stmt *s, ad__site *site, bool has_index, int64_t index)
 {
-    ad__binding *b = binding_for(f, s->lhs[0].name, has_index, index);
+    const ad__binding *b = binding_for(f, s->lhs[0].name, has_index, index);
     const ad_choice *choice = b ? NULL : ad__choice_for(x, site->path);
-    for (int i = 0; b && i < f->n_bindings; i++)
-        if (strcmp(f->bindings[i].with->site, s->lhs[0].name) == 0 && !f->bindings[i].has_index) f->bindings[i].used = true;
-    if (b) b->used = true;
     if ((b && !b->value) || (choice && choice->kind == AD_CHOICE_MEAN)) {
         site->origin = AD_SITE_MEAN;
         return site->mean;
@@ -177,6 +177,7 @@ const ad__val *ad__site_statement(ad__elab *x, ad__frame *f, const ad__stmt *s, 
 {
     ad__site *site = ad__take(x->pool, sizeof *site);
     const ad__lhs *l = &s->lhs[0];
+    binding_for(f, l->name, has_index, index);
     *site = (ad__site){ .path = f->stmt_path, .in = s->doc, .line = l->line, .column = l->column, .length = l->length };
     if (!take_parameters(x, f, s->value, site)) return &ad__poison;
     if (!site->scale) {

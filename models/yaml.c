@@ -31,6 +31,7 @@ typedef struct reader {
     ad_diagnostics *d;
     yaml_parser_t parser;
     bool failed;                 /* the event stream cannot go on */
+    bool refused;                /* an alias leaves a hole: the document is of no use */
 } reader;
 
 /* ---- source lines ---- */
@@ -236,6 +237,7 @@ static const ad_node *node_of(reader *r, yaml_event_t *e, int depth)
             ad_span at = span_of_mark(r->doc, e->start_mark, (int)strlen((const char *)e->data.alias.anchor) + 1);
             ad_report(r->d, AD_SEVERITY_ERROR, "alias", &at, "alias '*%s': anchors and aliases are not part of the language", (const char *)e->data.alias.anchor);
             ad_report_hint(r->d, "write the value out, or give it a name under 'let'");
+            r->refused = true;
         }
     }
     yaml_event_delete(e);
@@ -298,7 +300,7 @@ static ad_document *document_new(const char *name, const char *text, size_t size
         ad_span at = { .file = doc->file };
         ad_report(d, AD_SEVERITY_ERROR, "empty", &at, "the file is empty");
     }
-    bool stopped = r->failed || !doc->root;
+    bool stopped = r->failed || r->refused || !doc->root;
     free(r);
     if (!stopped) return doc;
     ad_document_free(doc);

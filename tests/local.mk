@@ -1,5 +1,6 @@
 # tests/local.mk
 include tests/engine.mk
+include tests/lang.mk
 include tests/data.mk
 include tests/formats.mk
 include tests/train.mk

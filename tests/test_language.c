@@ -1,0 +1,420 @@
+/*
+ * test_language.c - the model language from outside: complete texts with their published counts, a corpus of broken files whose exact
+ * messages are asserted, settings, profiles, documents, patterns.
+ */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "models/model.h"
+#include "ops/ops.h"
+
+static int set_up(void **state)
+{
+    const char *source = getenv("srcdir");
+    *state = ad_new(&(ad_options){ .threads = 1 });
+    if (source && chdir(source) != 0) return -1;
+    return *state ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    ad_ctx_free(*state);
+    return 0;
+}
+
+static ad_model *open_text(ad_ctx *ctx, const char *file, const char *setting)
+{
+    ad_model *m = NULL;
+    char path[128];
+    snprintf(path, sizeof path, "tests/texts/%s.yaml", file);
+    ad_model_options o = { .n_set = setting != NULL, .set = &setting };
+    if (ad_model_open(ctx, path, &o, NULL, &m) != AD_OK) fail_msg("%s", ad_ctx_message(ctx));
+    return m;
+}
+
+/* ---- complete texts ---- */
+
+static void published_counts(void **state)
+{
+    static const struct { const char *file, *set; int64_t trainable, sample, dead; } rows[] = {
+        { "phiseg", NULL, 17819186, 11836798, 0 },
+        { "phiseg", "L=1", 8786314, 4425702, 0 },
+        { "hpu_net", NULL, 21877230, 11184166, 1292928 },
+        { "vae_unet_conditional", NULL, 6078110, 4904208, 0 },
+        { "swin_unet", NULL, 27168900, 27168900, 0 },
+        { "swin_unet", "last=1", 20076972, 20076972, 0 },
+        { "att_unet", NULL, 34878573, 34878573, 0 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ad_model *m = open_text(*state, rows[i].file, rows[i].set);
+        ad_model_counts c;
+        ad_model_count(m, &c);
+        assert_int_equal(c.trainable, rows[i].trainable);
+        assert_int_equal(c.sample, rows[i].sample);
+        assert_int_equal(c.dead, rows[i].dead);
+        ad_model_free(m);
+    }
+}
+
+static void counts_of_nets(void **state)
+{
+    static const struct { const char *name; int64_t n; } want[] = { { "posterior", 10693064 }, { "prior", 10692800 }, { "comb", 491366 } };
+    ad_model *m = open_text(*state, "hpu_net", NULL);
+    const char *name;
+    int64_t n;
+    for (int i = 0; i < 3; i++) {
+        assert_true(ad_model_net_at(m, i, &name, &n));
+        assert_string_equal(name, want[i].name);
+        assert_int_equal(n, want[i].n);
+    }
+    assert_false(ad_model_net_at(m, 3, &name, &n));
+    ad_model_free(m);
+}
+
+static void zoo_opens(void **state)
+{
+    char name[64], ref[80];
+    int n = 0;
+    for (; ad_zoo_at("models/zoo", n, name); n++) {
+        ad_model *m;
+        snprintf(ref, sizeof ref, "zoo:%s", name);
+        if (ad_model_open(*state, ref, &(ad_model_options){ .zoo = "models/zoo" }, NULL, &m) != AD_OK) fail_msg("%s", ad_ctx_message(*state));
+        for (int k = 0; ad_model_profile(m, k); k++) {
+            ad_model *p;
+            ad_model_options o = { .zoo = "models/zoo", .profile = ad_model_profile(m, k) };
+            if (ad_model_open(*state, ref, &o, NULL, &p) != AD_OK) fail_msg("%s", ad_ctx_message(*state));
+            ad_model_free(p);
+        }
+        ad_model_free(m);
+    }
+    assert_true(n >= 5);
+}
+
+/* ---- the corpus of broken files ---- */
+
+static char *slurp(const char *path)
+{
+    size_t size;
+    char *text = ad__read_file(path, 1 << 20, &size);
+    if (!text) fail_msg("%s cannot be read", path);
+    return text;
+}
+
+static void one_broken(ad_ctx *ctx, const char *name)
+{
+    char expected[300];
+    ad_model *m = NULL;
+    ad_diagnostics *d = ad_diagnostics_new();
+    snprintf(expected, sizeof expected, "%.*s.expected", (int)strlen(name) - 5, name);
+    ad_status status = ad_model_open(ctx, name, NULL, d, &m);
+    char *got = ad_diagnostics_text(d, false), *want = slurp(expected);
+    if (status != AD_EMODEL) fail_msg("%s: status %d", name, status);
+    assert_string_equal(got, want);
+    assert_string_equal(ad_ctx_message(ctx), want);
+    assert_null(m);
+    free(got);
+    free(want);
+    ad_diagnostics_free(d);
+}
+
+static void broken_files(void **state)
+{
+    DIR *folder = opendir("tests/broken");
+    struct dirent *e;
+    int n = 0;
+    assert_non_null(folder);
+    assert_int_equal(chdir("tests/broken"), 0);
+    while ((e = readdir(folder)))
+        if (strlen(e->d_name) > 5 && strcmp(e->d_name + strlen(e->d_name) - 5, ".yaml") == 0 && strcmp(e->d_name, "whole.yaml") != 0) {
+            one_broken(*state, e->d_name);
+            n++;
+        }
+    closedir(folder);
+    assert_int_equal(chdir("../.."), 0);
+    assert_true(n >= 50);
+}
+
+/* ---- settings ---- */
+
+static void refused(ad_ctx *ctx, const ad_model_options *o, const char *message)
+{
+    ad_model *m = NULL;
+    assert_int_equal(ad_model_open(ctx, "tests/broken/whole.yaml", o, NULL, &m), AD_EUSAGE);
+    assert_string_equal(ad_ctx_message(ctx), message);
+    assert_null(m);
+}
+
+static void wrong_settings(void **state)
+{
+    const char *no_such[] = { "nn=3" }, *no_value[] = { "n" }, *type[] = { "n=two" }, *range[] = { "n=0" };
+    refused(*state, &(ad_model_options){ .n_set = 1, .set = no_such },
+            "--set nn=3: no such parameter; parameters of 'small': n, levels, size. Did you mean 'n'?");
+    refused(*state, &(ad_model_options){ .n_set = 1, .set = no_value }, "--set n: write NAME=VALUE");
+    refused(*state, &(ad_model_options){ .n_set = 1, .set = type }, "--set n=two: expected an int, found the string \"two\"");
+    refused(*state, &(ad_model_options){ .n_set = 1, .set = range }, "--set n=0: 'n' is 0; it must be at least 1");
+    refused(*state, &(ad_model_options){ .profile = "tiny" }, "--profile tiny: model 'small' has no profiles");
+}
+
+static void missing_file(void **state)
+{
+    ad_model *m;
+    assert_int_equal(ad_model_open(*state, "zoo:nothing", &(ad_model_options){ .zoo = "models/zoo" }, NULL, &m), AD_EIO);
+    assert_string_equal(ad_ctx_message(*state), "models/zoo/nothing.yaml: cannot be read: No such file or directory");
+}
+
+static const char *const parent = "tests/broken/whole.yaml";
+
+static ad_status parse(ad_ctx *ctx, const char *text, const ad_model_options *o, ad_diagnostics *d, ad_model **m)
+{
+    return ad_model_parse(ctx, "tests/broken/child.yaml", text, strlen(text), o, d, m);
+}
+
+static void extending(void **state)
+{
+    ad_model *whole, *child;
+    ad_model_counts a, b;
+    static const char text[] = "adze: 1\nmodel: child\nextends: whole.yaml\nset: {n: 8}\nreplace:\n"
+                               "  unit(x, out, kernel=3):\n    - return x | conv(out=out, kernel=kernel, bias=false) | relu\n";
+    assert_int_equal(ad_model_open(*state, parent, NULL, NULL, &whole), AD_OK);
+    if (parse(*state, text, NULL, NULL, &child) != AD_OK) fail_msg("%s", ad_ctx_message(*state));
+    ad_model_count(whole, &a);
+    ad_model_count(child, &b);
+    assert_int_equal(a.trainable, 1398);
+    /* per net: 3x3 from 1 (or 3) to 8, to 16, to 8, no biases; heads as before with their biases */
+    int64_t heads = 2 * (8 + 1) + 2 * (16 + 1), ladder = 9 * (8 * 16 + 16 * 8) + heads;
+    assert_int_equal(b.trainable, 2 * ladder + 9 * 8 * (1 + 3) + (8 + 2) * 2 + 2);
+    assert_string_equal(ad_model_name(child), "child");
+    ad_model_free(child);
+    const char *set[] = { "n=4" };
+    assert_int_equal(parse(*state, "adze: 1\nmodel: child\nextends: whole.yaml\nset: {n: 8}\n", &(ad_model_options){ .n_set = 1, .set = set }, NULL, &child), AD_OK);
+    ad_model_count(child, &b);
+    assert_int_equal(b.trainable, a.trainable);
+    ad_model_free(child);
+    ad_model_free(whole);
+}
+
+static void lenient(void **state)
+{
+    ad_model *m;
+    ad_diagnostics *d = ad_diagnostics_new();
+    static const char text[] = "adze: 1\nmodel: a\nparams:\n  idle: {type: int, default: 3}\ninputs:\n  x: {shape: [B, 4]}\n"
+                               "programs:\n  predict:\n    - return:\n        y: linear(x, out=2)\n";
+    assert_int_equal(parse(*state, text, NULL, NULL, &m), AD_EMODEL);
+    assert_int_equal(parse(*state, text, &(ad_model_options){ .lenient = true }, d, &m), AD_OK);
+    assert_int_equal(ad_diagnostics_count(d), 1);
+    assert_int_equal(ad_diagnostics_at(d, 0)->severity, AD_SEVERITY_WARNING);
+    assert_string_equal(ad_diagnostics_at(d, 0)->code, "unused-parameter");
+    char *json = ad_diagnostics_json(d);
+    assert_non_null(strstr(json, "\"severity\":\"warning\",\"line\":4,\"column\":3,\"length\":4"));
+    free(json);
+    ad_diagnostics_free(d);
+    ad_model_free(m);
+}
+
+static void questions(void **state)
+{
+    ad_model *m = open_text(*state, "phiseg", "R=6");
+    ad_model_param p;
+    ad_model_input in;
+    ad_model_program prog;
+    double d = 0;
+    assert_true(ad_model_param_at(m, 1, &p));
+    assert_string_equal(p.name, "R");
+    assert_string_equal(p.value, "6");
+    assert_string_equal(p.standard, "7");
+    assert_string_equal(p.doc, "resolution levels");
+    assert_true(ad_model_number(m, "D", &d));
+    assert_true(d == 1);
+    assert_true(ad_model_input_at(m, 1, &in));
+    assert_true(in.target && in.kind == AD_INPUT_ONEHOT && in.shape.rank == 4 && in.shape.dim[0] == -1 && in.shape.dim[3] == 2);
+    assert_true(ad_model_program_at(m, 0, &prog));
+    assert_true(prog.training && prog.objective && prog.n_outputs == 2 && prog.macs > 1e9);
+    assert_true(ad_model_program_at(m, 1, &prog));
+    assert_true(!prog.training && !prog.objective);
+    assert_string_equal(prog.outputs[0], "logits");
+    ad_model_free(m);
+}
+
+static void expanded_form(void **state)
+{
+    ad_model *a, *b;
+    char ha[65], hb[65];
+    static const char text[] = "adze: 1\nmodel: a\ninputs:\n  x: {shape: [B, 4]}\nprograms:\n  predict:\n    - return:\n        y: linear(x, out=%d)\n";
+    char one[256], two[300];
+    snprintf(one, sizeof one, text, 2);
+    snprintf(two, sizeof two, "# a comment moves every line\n%s", one);
+    assert_int_equal(parse(*state, one, NULL, NULL, &a), AD_OK);
+    assert_int_equal(parse(*state, two, NULL, NULL, &b), AD_OK);
+    char *expanded = ad_model_expand(a);
+    assert_string_equal(expanded, "adze 1 model a\nprogram predict\ninput x [B,4]\n"
+                                  "%0 = linear(x, predict/y/linear.w, predict/y/linear.b) out=2 -> [B,2]  @ tests/broken/child.yaml:8:12 predict/y/linear\n"
+                                  "output y = %0\nweight predict/y/linear.w [4,2] linear he_normal\nweight predict/y/linear.b [2] plain constant\n");
+    free(expanded);
+    ad_model_hash(a, ha);
+    ad_model_hash(b, hb);
+    assert_string_equal(ha, hb);
+    ad_model_free(b);
+    snprintf(one, sizeof one, text, 3);
+    assert_int_equal(parse(*state, one, NULL, NULL, &b), AD_OK);
+    ad_model_hash(b, hb);
+    assert_string_not_equal(ha, hb);
+    ad_model_free(a);
+    ad_model_free(b);
+}
+
+/* ---- small parts ---- */
+
+static void patterns(void **state)
+{
+    static const struct { const char *pattern, *path; bool match; } rows[] = {
+        { "conv.w", "prior/h[2,1]/cbr/conv.w", true }, { "cbr/conv.w", "prior/h[2,1]/cbr/conv.w", true },
+        { "conv.w", "prior/mu[0]/conv#2.w", true }, { "conv#2.w", "prior/mu[0]/conv.w", false },
+        { "mu[0]/conv.w", "prior/mu[0]/conv.w", true }, { "mu[1]/conv.w", "prior/mu[0]/conv.w", false },
+        { "mu/conv.w", "prior/mu[0]/conv.w", true }, { "conv.b", "prior/mu[0]/conv.w", false },
+        { "posterior", "posterior/h[3]/stage/r/conv.w", true }, { "posterior/h[3]/stage", "posterior/h[3]/stage/r/conv.w", true },
+        { "posterior/h[3]/stage", "prior/h[3]/stage/r/conv.w", false }, { "h[3]", "posterior/h[3]/stage/conv.w", false },
+        { "z[*]", "prior/z[2]", true }, { "*", "prior/z[2]", true }, { "*/z[1]", "prior/z[2]", false },
+        { "batch_norm.*", "a/batch_norm.scale", true }, { "table", "m/relative_position_bias.table", true }, { "able", "m/x.table", false },
+        { "conv.w", "conv.w", true }, { "a/conv.w", "conv.w", false },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (ad_path_matches(rows[i].pattern, rows[i].path) != rows[i].match) fail_msg("%s against %s", rows[i].pattern, rows[i].path);
+}
+
+static void scalar_types(void **state)
+{
+    static const struct { const char *text; ad_scalar_kind kind; } rows[] = {
+        { "null", AD_SCALAR_NULL }, { "~", AD_SCALAR_NULL }, { "true", AD_SCALAR_BOOL }, { "no", AD_SCALAR_TEXT }, { "12", AD_SCALAR_INT },
+        { "-3", AD_SCALAR_INT }, { "0x1F", AD_SCALAR_INT }, { "0o17", AD_SCALAR_INT }, { "1_000", AD_SCALAR_TEXT }, { "1e-4", AD_SCALAR_FLOAT },
+        { "5.", AD_SCALAR_FLOAT }, { ".5", AD_SCALAR_FLOAT }, { ".", AD_SCALAR_TEXT }, { "1e", AD_SCALAR_TEXT }, { ".inf", AD_SCALAR_FLOAT },
+        { "1:30", AD_SCALAR_TEXT }, { "0b101", AD_SCALAR_TEXT }, { "2001-01-01", AD_SCALAR_TEXT }, { "'12'", AD_SCALAR_TEXT }, { "0x", AD_SCALAR_TEXT },
+    };
+    ad_diagnostics *d = ad_diagnostics_new();
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ad_document *doc = ad_document_parse("t", rows[i].text, strlen(rows[i].text), d);
+        assert_non_null(doc);
+        if (ad_node_scalar_kind(ad_document_root(doc)) != rows[i].kind) fail_msg("%s", rows[i].text);
+        ad_document_free(doc);
+    }
+    ad_diagnostics_free(d);
+}
+
+static void integers(void **state)
+{
+    static const struct { const char *text; bool good; int64_t value; } rows[] = {
+        { "0x1F", true, 31 }, { "0o17", true, 15 }, { "-9223372036854775808", true, INT64_MIN }, { "9223372036854775808", false, 0 }, { "010", false, 0 }, { "3.0", false, 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ad_diagnostics *d = ad_diagnostics_new();
+        ad_document *doc = ad_document_parse("t", rows[i].text, strlen(rows[i].text), d);
+        int64_t v = 0;
+        assert_int_equal(ad_node_int(doc, ad_document_root(doc), d, &v), rows[i].good);
+        if (rows[i].good) assert_true(v == rows[i].value);
+        assert_int_equal(ad_diagnostics_errors(d), !rows[i].good);
+        ad_document_free(doc);
+        ad_diagnostics_free(d);
+    }
+}
+
+/* A byte-order mark, CRLF, and a character of several bytes before the mistake: columns count characters. */
+static void columns_count_characters(void **state)
+{
+    static const char text[] = "\xef\xbb\xbf" "adze: 1\r\nmodel: \xc3\xa4\xc3\xb6 # \xe6\xbc\xa2\r\ninputs: {\"\xc3\xa4\": 1, x: 2}\r\n";
+    ad_diagnostics *d = ad_diagnostics_new();
+    ad_model *m;
+    assert_int_equal(ad_model_parse(*state, "t.yaml", text, strlen(text), NULL, d, &m), AD_EMODEL);
+    bool found = false;
+    for (int i = 0; i < ad_diagnostics_count(d); i++) {
+        const ad_diagnostic *o = ad_diagnostics_at(d, i);
+        found = found || (o->line == 3 && o->column == 10 && strcmp(o->code, "name") == 0);
+    }
+    assert_true(found);
+    ad_diagnostics_free(d);
+}
+
+static void deep_nesting(void **state)
+{
+    size_t n = 65536;
+    char *text = malloc(n + 1);
+    ad_diagnostics *d = ad_diagnostics_new();
+    (void)state;
+    memset(text, '[', n);
+    text[n] = '\0';
+    assert_null(ad_document_parse("deep", text, n, d));
+    assert_string_equal(ad_diagnostics_at(d, 0)->code, "too-deep");
+    free(text);
+    ad_diagnostics_free(d);
+}
+
+static void at_most_twenty(void **state)
+{
+    char text[4096] = "adze: 1\nmodel: a\n";
+    ad_diagnostics *d = ad_diagnostics_new();
+    ad_model *m;
+    for (int i = 0; i < 30; i++) snprintf(text + strlen(text), sizeof text - strlen(text), "key%d: 1\n", i);
+    assert_int_equal(parse(*state, text, NULL, d, &m), AD_EMODEL);
+    char *shown = ad_diagnostics_text(d, false), *at = shown;
+    int n = 0;
+    for (; (at = strstr(at, "error: ")); at++) n++;
+    assert_int_equal(n, 20);
+    assert_non_null(strstr(shown, "31 errors in tests/broken/child.yaml, the first 20 shown"));
+    free(shown);
+    ad_diagnostics_free(d);
+}
+
+static void did_you_mean(void **state)
+{
+    static const char *const words[] = { "conv", "concat", "cross_entropy", "relu" };
+    (void)state;
+    assert_string_equal(ad_nearest("cnov", 4, words), "conv");
+    assert_string_equal(ad_nearest("cros_entropi", 4, words), "cross_entropy");
+    assert_null(ad_nearest("transpose", 4, words));
+    assert_null(ad_nearest("x", 4, words));
+}
+
+static void expressions(void **state)
+{
+    static const struct { const char *text, *value; } rows[] = {
+        { "1 + 2 * 3", "7" }, { "-7 // 2", "-4" }, { "-7 % 3", "2" }, { "7 / 2", "3.5" }, { "pow(2, R-1)", "64" }, { "2*i + (l > 0)", "7" },
+        { "[32, 48][1]", "48" }, { "len(ch)", "7" }, { "ch[1..2]", "[64, 128]" }, { "sum(l*k for k in 1..3)", "6" }, { "4..0", "[]" },
+        { "rev(0..2)", "[2, 1, 0]" }, { "\"a\" if L > 3 else \"b\"", "a" }, { "not (1 < 2 and 2 < 1)", "true" }, { "max(1, 2.5)", "2.5" }, { "min([4, 3])", "3" },
+        { "1e-3", "0.001" }, { "0.1 + 0.2", "0.30000000000000004" }, { "\"x\" == 'x'", "true" }, { "[1, 2] + [3]", "[1, 2, 3]" }, { "1 | max(3)", "3" },
+        { "mean([1, 2])", "1.5" }, { "floor(2.7)", "2" }, { "1.0", "1.0" },
+    };
+    static const char *const names[] = { "i", "l" };
+    static const int64_t values[] = { 3, 1 };
+    ad_model *m = open_text(*state, "phiseg", NULL);
+    char out[256];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (ad__model_eval(m, ad_ctx_error(*state), rows[i].text, 2, names, values, out, sizeof out) != AD_OK) fail_msg("%s", ad_ctx_message(*state));
+        assert_string_equal(out, rows[i].value);
+    }
+    assert_int_equal(ad__model_eval(m, ad_ctx_error(*state), "9223372036854775807 + 1", 0, NULL, NULL, out, sizeof out), AD_EUSAGE);
+    assert_string_equal(ad_ctx_message(*state), "'9223372036854775807 + 1': 9223372036854775807 + 1 does not fit in 64 bits");
+    ad_error_clear(ad_ctx_error(*state));
+    assert_int_equal(ad__model_eval(m, ad_ctx_error(*state), "conv(3)", 0, NULL, NULL, out, sizeof out), AD_EUSAGE);
+    ad_model_free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(published_counts), cmocka_unit_test(counts_of_nets), cmocka_unit_test(zoo_opens), cmocka_unit_test(broken_files),
+        cmocka_unit_test(wrong_settings), cmocka_unit_test(missing_file), cmocka_unit_test(extending), cmocka_unit_test(lenient),
+        cmocka_unit_test(questions), cmocka_unit_test(expanded_form), cmocka_unit_test(patterns), cmocka_unit_test(scalar_types),
+        cmocka_unit_test(integers), cmocka_unit_test(columns_count_characters), cmocka_unit_test(deep_nesting), cmocka_unit_test(at_most_twenty),
+        cmocka_unit_test(did_you_mean), cmocka_unit_test(expressions),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
