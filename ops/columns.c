@@ -7,7 +7,7 @@
 
 /* Numbers of a chunk: 16 K floats are 64 KiB, so that a second pass over the chunk finds it in second-level cache, and the sum of
  * at most a few hundred rows in single precision loses nothing that matters. */
-enum { CHUNK = 16384, MAX_PARTS = 4, MAX_ROWS = 1024 };
+enum { CHUNK = 16384, MAX_PARTS = 4, MAX_ROWS = 512 };
 
 ad__columns ad__columns_of(const ad_shape *x, int parts)
 {
@@ -133,5 +133,5 @@ void ad__columns_moments(const ad_call *c, const ad__columns *s, int64_t j, doub
         double d = ad__get(c, ad__columns_part(c, s, i, 0), j) - *mean;
         squares += ad__get(c, ad__columns_part(c, s, i, 1), j) + (double)rows_of(s, i) * d * d;
     }
-    *m2 = squares;
+    *m2 = squares < 0 ? 0 : squares;   /* by rounding; a NaN stays one */
 }

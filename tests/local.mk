@@ -8,3 +8,4 @@ include tests/kernels.mk
 include tests/golden.mk
 include tests/cli.mk
 include tests/ops.mk
+include tests/layers.mk

@@ -61,50 +61,74 @@ static inline vec square(vec a)
     return v_mul(a, a);
 }
 
-static vec squares_narrow(int64_t rows, int64_t c, const real *x, vec mean, int64_t n)
+/* Sums of d and of d^2 for d = x - mean: the first says by how much a rounded mean is off. */
+static void distances_narrow(int64_t rows, int64_t c, const real *x, vec mean, int64_t n, real *off, real *m2)
 {
-    vec acc = v_zero();
+    vec d[4], s = v_zero(), t = v_zero();
     int64_t r = 0;
-    for (; r + 4 <= rows; r += 4, x += 4 * c)
-        acc = v_add(acc, sum4(square(v_sub(v_load_n(x, n), mean)), square(v_sub(v_load_n(x + c, n), mean)),
-                              square(v_sub(v_load_n(x + 2 * c, n), mean)), square(v_sub(v_load_n(x + 3 * c, n), mean))));
-    for (; r < rows; r++, x += c)
-        acc = v_add(acc, square(v_sub(v_load_n(x, n), mean)));
-    return acc;
+    for (; r + 4 <= rows; r += 4, x += 4 * c) {
+        for (int k = 0; k < 4; k++)
+            d[k] = v_sub(v_load_n(x + k * c, n), mean);
+        s = v_add(s, sum4(d[0], d[1], d[2], d[3]));
+        t = v_add(t, sum4(square(d[0]), square(d[1]), square(d[2]), square(d[3])));
+    }
+    for (; r < rows; r++, x += c) {
+        d[0] = v_sub(v_load_n(x, n), mean);
+        s = v_add(s, d[0]);
+        t = v_add(t, square(d[0]));
+    }
+    v_store_n(off, s, n);
+    v_store_n(m2, t, n);
 }
 
-static void squares_block(int64_t rows, int64_t c, const real *x, const real *mean, real *m2)
+static void distances_block(int64_t rows, int64_t c, const real *x, const real *mean, real *off, real *m2)
 {
-    vec acc[VECTORS];
+    vec s[VECTORS], t[VECTORS];
     for (int p = 0; p < VECTORS; p++)
-        acc[p] = v_zero();
+        s[p] = t[p] = v_zero();
     int64_t r = 0;
     for (; r + 4 <= rows; r += 4, x += 4 * c)
         for (int p = 0; p < VECTORS; p++) {
             const real *y = x + p * VL;
-            vec m = v_load(mean + p * VL);
-            acc[p] = v_add(acc[p], sum4(square(v_sub(v_load(y), m)), square(v_sub(v_load(y + c), m)),
-                                        square(v_sub(v_load(y + 2 * c), m)), square(v_sub(v_load(y + 3 * c), m))));
+            vec m = v_load(mean + p * VL), d0 = v_sub(v_load(y), m), d1 = v_sub(v_load(y + c), m);
+            vec d2 = v_sub(v_load(y + 2 * c), m), d3 = v_sub(v_load(y + 3 * c), m);
+            s[p] = v_add(s[p], sum4(d0, d1, d2, d3));
+            t[p] = v_add(t[p], sum4(square(d0), square(d1), square(d2), square(d3)));
         }
     for (; r < rows; r++, x += c)
-        for (int p = 0; p < VECTORS; p++)
-            acc[p] = v_add(acc[p], square(v_sub(v_load(x + p * VL), v_load(mean + p * VL))));
-    for (int p = 0; p < VECTORS; p++)
-        v_store(m2 + p * VL, acc[p]);
+        for (int p = 0; p < VECTORS; p++) {
+            vec d = v_sub(v_load(x + p * VL), v_load(mean + p * VL));
+            s[p] = v_add(s[p], d);
+            t[p] = v_add(t[p], square(d));
+        }
+    for (int p = 0; p < VECTORS; p++) {
+        v_store(off + p * VL, s[p]);
+        v_store(m2 + p * VL, t[p]);
+    }
 }
 
+/* Two passes over rows that fit into second-level cache. With e = (sum d) / rows, mean + e is the mean, and m2 = sum d^2 - rows e^2. */
 void K(norm_column_moments)(int64_t rows, int64_t c, const void *x, void *mean, void *m2)
 {
     const real *in = x;
-    real *m = mean, *s = m2;
+    real *m = mean, *s = m2, off[BLOCK];
     K(norm_column_sum)(rows, c, x, mean);
     for (int64_t j = 0; j < c; j++)
         m[j] /= (real)rows;
-    int64_t j = 0;
-    for (; j + BLOCK <= c; j += BLOCK)
-        squares_block(rows, c, in + j, m + j, s + j);
-    for (; j < c; j += VL)
-        v_store_n(s + j, squares_narrow(rows, c, in + j, v_load_n(m + j, c - j), c - j), c - j);
+    for (int64_t j = 0, n; j < c; j += n) {
+        if (j + BLOCK <= c) {
+            n = BLOCK;
+            distances_block(rows, c, in + j, m + j, off, s + j);
+        } else {
+            n = c - j < VL ? c - j : VL;
+            distances_narrow(rows, c, in + j, v_load_n(m + j, n), n, off, s + j);
+        }
+        for (int64_t k = 0; k < n; k++) {
+            real e = off[k] / (real)rows;
+            m[j + k] += e;
+            s[j + k] -= (real)rows * e * e;
+        }
+    }
 }
 
 static void products_narrow(int64_t rows, int64_t c, const real *gy, const real *x, vec mean, int64_t n, real *sum, real *product)

@@ -224,6 +224,8 @@ const op_row op_rows[] = {
       "ceil_mode=$ceil_mode:false)", "y:i" },
     { "adaptive_avg_pool2d", "output=1", "x:i", "y = global_avg_pool(x)", "y:i" },
     { "adaptive_avg_pool3d", "output=1", "x:i", "y = global_avg_pool(x)", "y:i" },
+    { "adaptive_avg_pool2d", "", "x:i", "y = resize(x | size=$output, mode=area)", "y:i" },
+    { "adaptive_avg_pool3d", "", "x:i", "y = resize(x | size=$output, mode=area)", "y:i" },
     { "resize2d_area", "", "x:i", "y = resize(x | size=$out, mode=area)", "y:i" },
     { "resize2d_bicubic_ac0", "", "x:i", "y = resize(x | size=$out, mode=bicubic_half_pixel)", "y:i" },
     { "resize2d_bicubic_ac1", "", "x:i", "y = resize(x | size=$out, mode=bicubic_corners)", "y:i" },
@@ -249,10 +251,7 @@ const op_row op_rows[] = {
       "p = linear(x, wqkv, bqkv); q = slice(p | axis=-1, start=0, count={x.2}); k = slice(p | axis=-1, start={x.2}, "
       "count={x.2}); v = slice(p | axis=-1, start={2 * x.2}, count={x.2}); o = attention(q, k, v, bias, "
       "mask | heads=$heads); y = linear(o, wo, bo)", "y:-" },
-    { "relative_position_bias", "window=[2, 2]", "table:- idx:n",
-      "y = relative_position_bias(table | window=$window[0], heads=$heads)", "y:-" },
-    { "relative_position_bias", "window=[3, 3]", "table:- idx:n",
-      "y = relative_position_bias(table | window=$window[0], heads=$heads)", "y:-" },
+    { "relative_position_bias", "", "table:- idx:n", "y = relative_position_bias(table | window=$window, heads=$heads)", "y:-" },
     { "patch_merge_gather", "x.1=48", "x:-", "y = rearrange(x | pattern=\"b (y p x q) c -> b (y x) (q p c)\", sizes=\"y=3,p=2,q=2\")", "y:-" },
     { "patch_merge_gather", "x.1=16", "x:-", "y = rearrange(x | pattern=\"b (y p x q) c -> b (y x) (q p c)\", sizes=\"y=2,p=2,q=2\")", "y:-" },
     { "patch_expand", "x.1=12", "x:-", "y = rearrange(x | pattern=\"b (y x) (p q c) -> b (y p x q) c\", sizes=\"y=3,p=$p,q=$p\")", "y:-" },
