@@ -20,7 +20,6 @@ static ad_status shape(ad_error *e, const void *attr, int n_in, const ad_shape *
 {
     const ad_topk_attr *a = attr;
     ad_shape pixels = in[0];
-    out[0] = out[1] = (ad_shape){ 0 };
     if (in[0].rank < 2 || !ad_shape_equal(&in[0], &in[1])) {
         char text[2][AD_SHAPE_TEXT];
         return AD_FAIL(e, ESHAPE, "topk_cross_entropy: logits %s, target %s; need both [B,..,C]", ad_shape_text(&in[0], text[0]),
@@ -58,6 +57,7 @@ static void expand(ad_tape *t, const void *attr, int n_in, ad_tensor *const *in,
     double items = (double)pixels->dim[0];
     out[0] = ad_scale(t, ad_sum(t, ad_mul(t, loss, keep), NULL, false), 1 / items);
     out[1] = ad_scale(t, ad_sum(t, keep, NULL, false), 1 / items);
+    out[2] = keep;
     out[2] = keep;
 }
 
