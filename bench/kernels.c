@@ -1,0 +1,265 @@
+/*
+ * kernels.c - how fast convolutions and products are, beside the multiply-add peak of the same moment.
+ *
+ *   bench/kernels [--isa=avx2|avx512] [--threads=N] [--rounds=N] [PATTERN]
+ *
+ * For each shape it prints GFLOP/s (two operations a multiply-add; nominal, padding counted) and the share of the peak, medians over
+ * rounds. A round measures the peak, then every direction once, so that a machine that slows down slows all of them. One thread is timed
+ * by its processor time, several by the clock. PATTERN picks the rows whose text contains it.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <immintrin.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ops/kernels/select.h"
+
+enum { MOST_ROUNDS = 99, KINDS = 3 };
+
+typedef struct options {
+    int isa, threads, rounds;
+    const char *pattern;
+} options;
+
+static double seconds(const options *o)
+{
+    struct timespec t;
+    clock_gettime(o->threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *v, int n)
+{
+    qsort(v, (size_t)n, sizeof *v, by_value);
+    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+/* ---- the peak: twelve independent chains of multiply-adds in registers ---- */
+
+enum { PEAK_STEPS = 200000, CHAINS = 12 };
+
+__attribute__((target("avx512f"))) static float peak_avx512(void)
+{
+    __m512 c[CHAINS], x = _mm512_set1_ps(0.999f), y = _mm512_set1_ps(1e-3f);
+#pragma GCC unroll 12
+    for (int i = 0; i < CHAINS; i++)
+        c[i] = _mm512_set1_ps((float)i);
+    for (int k = 0; k < PEAK_STEPS; k++)
+#pragma GCC unroll 12
+        for (int i = 0; i < CHAINS; i++)
+            c[i] = _mm512_fmadd_ps(c[i], x, y);
+#pragma GCC unroll 12
+    for (int i = 1; i < CHAINS; i++)
+        c[0] = _mm512_add_ps(c[0], c[i]);
+    return _mm512_reduce_add_ps(c[0]);
+}
+
+__attribute__((target("avx2,fma"))) static float peak_avx2(void)
+{
+    __m256 c[CHAINS], x = _mm256_set1_ps(0.999f), y = _mm256_set1_ps(1e-3f);
+#pragma GCC unroll 12
+    for (int i = 0; i < CHAINS; i++)
+        c[i] = _mm256_set1_ps((float)i);
+    for (int k = 0; k < PEAK_STEPS; k++)
+#pragma GCC unroll 12
+        for (int i = 0; i < CHAINS; i++)
+            c[i] = _mm256_fmadd_ps(c[i], x, y);
+#pragma GCC unroll 12
+    for (int i = 1; i < CHAINS; i++)
+        c[0] = _mm256_add_ps(c[0], c[i]);
+    return _mm_cvtss_f32(_mm256_castps256_ps128(c[0]));
+}
+
+/* GFLOP/s of all threads together. */
+static double peak(const options *o)
+{
+    double begin = seconds(o);
+#pragma omp parallel num_threads(o->threads)
+    {
+        volatile float sink = o->isa == 2 ? peak_avx512() : peak_avx2();
+        (void)sink;
+    }
+    return 2e-9 * PEAK_STEPS * CHAINS * (o->isa == 2 ? 16 : 8) * o->threads / (seconds(o) - begin);
+}
+
+/* ---- one kernel ---- */
+
+typedef struct job {
+    const ad_conv_kernel *conv;          /* or gemm */
+    ad_conv_shape conv_shape;
+    const ad_gemm_kernel *gemm;
+    ad_gemm_shape gemm_shape;
+    ad_work work;
+    ad_args args;
+    char *scratch;                       /* per thread */
+    double flop;
+} job;
+
+static void *block(size_t bytes)
+{
+    size_t whole = (bytes + 4095) / 4096 * 4096 + 4096;
+    float *p = aligned_alloc(4096, whole);
+    if (!p) exit(1);
+    for (size_t i = 0; i < whole / sizeof *p; i++)
+        p[i] = (float)(i * 2654435761u % 2001) / 1000 - 1;
+    return p;
+}
+
+static void job_run(const job *j, const options *o)
+{
+    size_t per_thread = (j->work.per_thread + 63) / 64 * 64;
+    for (int stage = 0; stage < j->work.stages; stage++) {
+#pragma omp parallel for schedule(dynamic) num_threads(o->threads)
+        for (int64_t u = 0; u < j->work.units[stage]; u++) {
+            ad_args a = j->args;
+            a.scratch = j->scratch + per_thread * (size_t)omp_get_thread_num();
+            if (j->conv) j->conv->run(&j->conv_shape, stage, u, &a);
+            else j->gemm->run(&j->gemm_shape, stage, u, &a);
+        }
+    }
+}
+
+/* GFLOP/s over at least 10 ms. */
+static double job_speed(const job *j, const options *o)
+{
+    double begin = seconds(o), passed;
+    int times = 0;
+    do {
+        job_run(j, o);
+        times++;
+        passed = seconds(o) - begin;
+    } while (passed < 0.01);
+    return 1e-9 * j->flop * times / passed;
+}
+
+static void measure(const char *text, job *jobs, int n, const options *o)
+{
+    double speed[KINDS][MOST_ROUNDS], share[KINDS][MOST_ROUNDS], peaks[MOST_ROUNDS];
+    if (o->pattern && !strstr(text, o->pattern)) return;
+    for (int i = 0; i < n; i++) {
+        jobs[i].args.shared = block(jobs[i].work.shared);
+        jobs[i].scratch = block((jobs[i].work.per_thread + 64) * (size_t)o->threads);
+        job_run(&jobs[i], o);
+    }
+    for (int r = 0; r < o->rounds; r++) {
+        peaks[r] = peak(o);
+        for (int i = 0; i < n; i++) {
+            speed[i][r] = job_speed(&jobs[i], o);
+            share[i][r] = speed[i][r] / peaks[r];
+        }
+    }
+    printf("%-30s", text);
+    for (int i = 0; i < n; i++)
+        printf("  %6.1f %4.0f%%", median(speed[i], o->rounds), 100 * median(share[i], o->rounds));
+    printf("   peak %.0f\n", median(peaks, o->rounds));
+    fflush(stdout);
+    for (int i = 0; i < n; i++) {
+        free(jobs[i].args.shared);
+        free(jobs[i].scratch);
+    }
+}
+
+/* ---- rows ---- */
+
+typedef struct conv_row {
+    int n, cin, cout, size, kernel, stride;
+} conv_row;
+
+static const conv_row conv_rows[] = {
+    { 12, 1, 32, 128, 3, 1 }, { 12, 32, 32, 128, 3, 1 }, { 12, 96, 32, 128, 3, 1 }, { 12, 64, 64, 64, 3, 1 }, { 12, 128, 128, 32, 3, 1 },
+    { 12, 192, 192, 16, 3, 1 }, { 12, 384, 192, 16, 3, 1 }, { 12, 192, 192, 8, 3, 1 }, { 12, 192, 192, 4, 3, 1 }, { 12, 192, 192, 2, 3, 1 },
+    { 12, 12, 12, 128, 3, 1 }, { 12, 24, 24, 128, 3, 1 }, { 12, 48, 48, 64, 3, 1 }, { 12, 96, 96, 32, 3, 1 },
+    { 16, 8, 8, 64, 3, 1 }, { 16, 16, 16, 32, 3, 1 }, { 16, 24, 24, 16, 3, 1 }, { 16, 48, 48, 8, 3, 1 }, { 16, 1, 8, 64, 3, 1 },
+    { 4, 64, 64, 224, 3, 1 }, { 4, 256, 256, 56, 3, 1 }, { 4, 512, 512, 28, 3, 1 },
+    { 12, 64, 64, 64, 1, 1 }, { 12, 192, 192, 16, 1, 1 }, { 12, 32, 2, 128, 1, 1 },
+    { 12, 64, 32, 64, 2, 2 }, { 12, 192, 96, 16, 2, 2 }, { 4, 3, 96, 224, 4, 4 }, { 12, 32, 64, 64, 3, 2 },
+};
+
+static const int gemm_rows[][3] = {
+    { 512, 512, 512 }, { 1024, 1024, 1024 }, { 32, 16384, 288 }, { 128, 4096, 1152 }, { 12544, 288, 96 }, { 12544, 384, 96 },
+    { 12544, 96, 384 }, { 3136, 576, 192 }, { 784, 1152, 384 }, { 196, 2304, 768 },
+};
+
+static void conv_measure(const conv_row *r, const ad_kernels *k, const options *o)
+{
+    int pad = r->stride == 1 ? r->kernel / 2 : r->kernel == 3, out = (r->size + 2 * pad - r->kernel) / r->stride + 1;
+    ad_conv_shape s = {
+        .n = r->n, .in = { 1, r->size, r->size }, .out = { 1, out, out }, .kernel = { 1, r->kernel, r->kernel },
+        .stride = { 1, r->stride, r->stride }, .pad = { 0, pad, pad }, .dilation = { 1, 1, 1 }, .cin = r->cin, .cout = r->cout, .groups = 1,
+    };
+    size_t x = (size_t)r->n * r->size * r->size * r->cin * 4, y = (size_t)r->n * out * out * r->cout * 4;
+    size_t w = (size_t)r->kernel * r->kernel * r->cin * r->cout * 4;
+    char text[96];
+    snprintf(text, sizeof text, "conv %dx%d/%d %d %d->%d @%d", r->kernel, r->kernel, r->stride, r->n, r->cin, r->cout, r->size);
+    void *in = block(x), *weight = block(w), *gy = block(y), *out_x = block(x), *out_w = block(w), *out_y = block(y);
+    job jobs[KINDS] = {
+        { .conv = &k->conv.forward, .args = { .a = in, .b = weight, .out = out_y } },
+        { .conv = &k->conv.by_input, .args = { .a = gy, .b = weight, .out = out_x } },
+        { .conv = &k->conv.by_weight, .args = { .a = in, .b = gy, .out = out_w } },
+    };
+    for (int i = 0; i < KINDS; i++) {
+        jobs[i].conv_shape = s;
+        jobs[i].flop = 2.0 * (double)(y / 4) * r->kernel * r->kernel * r->cin;
+        jobs[i].conv->plan(&s, &jobs[i].work);
+    }
+    measure(text, jobs, KINDS, o);
+    void *all[] = { in, weight, gy, out_x, out_w, out_y };
+    for (int i = 0; i < 6; i++)
+        free(all[i]);
+}
+
+/* As it lies, with b transposed, with a transposed. */
+static void gemm_measure(const int *r, const ad_kernels *k, const options *o)
+{
+    char text[96];
+    snprintf(text, sizeof text, "gemm m %d n %d k %d", r[0], r[1], r[2]);
+    void *a = block((size_t)r[0] * (size_t)r[2] * 4), *b = block((size_t)r[1] * (size_t)r[2] * 4), *c = block((size_t)r[0] * (size_t)r[1] * 4);
+    job jobs[KINDS];
+    for (int i = 0; i < KINDS; i++) {
+        jobs[i] = (job){
+            .gemm = &k->conv.gemm, .args = { .a = a, .b = b, .out = c }, .flop = 2.0 * r[0] * r[1] * r[2],
+            .gemm_shape = { .batch = 1, .m = r[0], .n = r[1], .k = r[2], .transposed_a = i == 2, .transposed_b = i == 1 },
+        };
+        jobs[i].gemm->plan(&jobs[i].gemm_shape, &jobs[i].work);
+    }
+    measure(text, jobs, KINDS, o);
+    free(a);
+    free(b);
+    free(c);
+}
+
+int main(int argc, char **argv)
+{
+    options o = { .isa = ad__kernels_isa(), .threads = 1, .rounds = 5 };
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--isa=avx2")) o.isa = 1;
+        else if (!strcmp(argv[i], "--isa=avx512")) o.isa = 2;
+        else if (!strncmp(argv[i], "--threads=", 10)) o.threads = atoi(argv[i] + 10);
+        else if (!strncmp(argv[i], "--rounds=", 9)) o.rounds = atoi(argv[i] + 9);
+        else o.pattern = argv[i];
+    }
+    if (o.isa > ad__kernels_isa() || o.isa < 1 || o.threads < 1 || o.rounds < 1 || o.rounds > MOST_ROUNDS) {
+        fprintf(stderr, "usage: kernels [--isa=avx2|avx512] [--threads=N] [--rounds=1..%d] [PATTERN]; this processor has %s\n", MOST_ROUNDS,
+                ad__kernels(2, 0)->name);
+        return 2;
+    }
+    const ad_kernels *k = ad__kernels(o.isa, 0);
+    printf("%s, %d thread%s; GFLOP/s and share of the peak\n", k->name, o.threads, o.threads > 1 ? "s" : "");
+    printf("%-30s  %12s  %12s  %12s\n", "convolution, square images", "forward", "by_input", "by_weight");
+    for (size_t i = 0; i < sizeof conv_rows / sizeof *conv_rows; i++)
+        conv_measure(&conv_rows[i], k, &o);
+    printf("%-30s  %12s  %12s  %12s\n", "product", "a b", "a b^T", "a^T b");
+    for (size_t i = 0; i < sizeof gemm_rows / sizeof *gemm_rows; i++)
+        gemm_measure(gemm_rows[i], k, &o);
+    return 0;
+}
