@@ -119,6 +119,19 @@ static void tile_set(const conv_unit *u, int64_t tile, int64_t before, conv_tile
         v_store(start + i * VL, u->bias ? v_load_n(u->bias + column + i * VL, left - i * VL) : v_zero());
 }
 
+/* Where the block after this one begins to read for its row `row`: the next channels, or the rows below; NULL past the image. Memory is slow to
+ * answer, so the tiles ask for it while they work. */
+static const float *row_ahead(const conv_unit *u, int64_t row, int64_t rows, int64_t channel)
+{
+    const conv_view *v = u->v;
+    int64_t at[3], more = channel + SLOT < v->sum;
+    conv_row_at(v, row, at);
+    int64_t i0 = conv_source_at(&v->axis[0], at[1], 0), i1 = conv_source_at(&v->axis[1], at[2] + (more ? 0 : rows), v->axis[1].taps - 1);
+    if (i0 < 0 || i0 >= v->axis[0].source || i1 < 0 || i1 >= v->axis[1].source || v->axis[2].count > v->axis[2].source) return NULL;
+    return u->source + ((at[0] * v->axis[0].source + i0) * v->axis[1].source + i1) * v->axis[2].source * v->groups * v->sum
+           + u->group * v->sum + (more ? channel + SLOT : 0);
+}
+
 static void unit_rows(const conv_unit *u)
 {
     const conv_view *v = u->v;
@@ -138,16 +151,19 @@ static void unit_rows(const conv_unit *u)
                 float start[TILE_MOST_VECS * VL];
                 int vecs = tile_vecs(v->columns, tile);
                 tile_set(u, tile, taps * channel + tap * t.length, &t, start);
-                for (int64_t r = 0; r < rows; r++)
+                t.ahead_stride = v->groups * v->sum;
+                for (int64_t r = 0; r < rows; r++) {
+                    t.ahead = tile == u->tile_first ? row_ahead(u, row + r, rows, channel) : NULL;
                     tile_rows_run(&t, K(conv_pixel_tiles)[vecs], vecs, v->axis[2].count, SLOT,
                                   u->scratch + r * conv_slots_row(v, &slots), output_at(u, row + r, 0) + tile_column(tile));
+                }
             }
         }
     }
 }
 
 /* Flat pixels first .. first + count - 1: in one go where the view covers the whole output, else row by row. */
-static void flat_run(const conv_unit *u, const conv_tile *t, int vecs, int64_t tile, int64_t first, int64_t count)
+static void flat_run(const conv_unit *u, conv_tile *t, int vecs, int64_t tile, int64_t first, int64_t count)
 {
     const conv_axis *a = u->v->axis;
     int64_t width = a[2].count, dense = a[0].out_step == 1 && a[1].out_step == 1 && a[2].out_step == 1;

@@ -8,12 +8,25 @@
 
 #define UNROLLED _Pragma("GCC unroll 14")
 
+/* Memory answers late and takes few requests at a time, so what comes next is asked for little by little, some rows before each
+ * run: the outputs of the tile to the right, and the source of the next block. */
+static inline __attribute__((always_inline)) void prefetch(const int vecs, const conv_tile *t, int64_t row, int64_t end,
+                                                           const float *out)
+{
+    for (int64_t r = row; r < end; r++) {
+        for (int i = 0; i < vecs * VL; i += 16)
+            __builtin_prefetch(out + r * t->out_stride + i, 1);
+        for (int i = 0; t->ahead && i < SLOT; i += 16)
+            __builtin_prefetch(t->ahead + r * t->ahead_stride + i);
+    }
+}
+
 static inline __attribute__((always_inline)) void tile_run(const int rows, const int vecs, const int64_t row, const int64_t term,
                                                            const conv_tile *t, const float *a, float *out)
 {
     vec c[TILE_MOST_ROWS][TILE_MOST_VECS];
     const float *w = t->w;
-    int64_t stride = t->out_stride, columns = t->columns, length = t->length;
+    int64_t stride = t->out_stride, columns = t->columns, length = t->length, some = 1 + rows / (int)(t->runs + 1);
     if (t->start) {
         UNROLLED for (int r = 0; r < rows; r++)
             UNROLLED for (int v = 0; v < vecs; v++)
@@ -29,6 +42,7 @@ static inline __attribute__((always_inline)) void tile_run(const int rows, const
     }
     for (int64_t g = 0; g < t->runs; g++) {
         const float *x = a + t->offset[g];
+        if (g * some < rows) prefetch(vecs, t, g * some, g * some + some, out + rows * stride);
         for (int64_t i = 0; i < length; i++) {
             vec b[TILE_MOST_VECS];
             UNROLLED for (int v = 0; v < vecs; v++)

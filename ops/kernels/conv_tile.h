@@ -23,6 +23,8 @@ typedef struct conv_tile {
     const float *start;        /* one number a column, or NULL: go on from what `out` holds */
     int64_t out_stride;        /* floats from row to row */
     int64_t columns;           /* that exist; the vectors' other lanes are neither read nor written in `out` */
+    const float *ahead;        /* source pixels, one a row, that the next block will copy, or NULL: asked for between the runs */
+    int64_t ahead_stride;
 } conv_tile;
 
 typedef void (*conv_tile_fn)(const conv_tile *t, const float *a, float *out);
@@ -48,13 +50,14 @@ static inline int tile_vecs(int64_t columns, int64_t tile)
 }
 
 /* Runs the tiles of `count` rows that are `a_row` floats apart in the scratch, each from the table `fn` of one width. */
-static inline void tile_rows_run(const conv_tile *t, const conv_tile_fn *fn, int vecs, int64_t count, int64_t a_row,
+static inline void tile_rows_run(conv_tile *t, const conv_tile_fn *fn, int vecs, int64_t count, int64_t a_row,
                                  const float *a, float *out)
 {
     int64_t pieces = ceil_div(count, tile_rows(vecs));
     for (int64_t i = 0, row = 0; i < pieces; i++) {
         int64_t end = count * (i + 1) / pieces;
         fn[end - row](t, a + row * a_row, out + row * t->out_stride);
+        if (t->ahead) t->ahead += (end - row) * t->ahead_stride;
         row = end;
     }
 }
