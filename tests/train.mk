@@ -12,3 +12,5 @@ tests_test_checkpoint_LDADD = $(TEST_LIBS)
 tests_test_train_SOURCES = tests/test_train.c
 tests_test_train_LDADD = $(TEST_LIBS)
 EXTRA_DIST += tests/data/tiny.yaml
+TESTS += tests/bits.sh
+EXTRA_DIST += tests/bits.sh
