@@ -1,8 +1,9 @@
 /*
  * trained.c - a run directory as a model that draws.
  *
- * The program that draws has a fixed number of rows, DRAWS: draw k of an item is row k % DRAWS of its run number k / DRAWS, so that it
- * does not depend on how many draws are asked for. The noise is a pure function of (seed, site, item, run, element).
+ * The program draws a fixed number of times, DRAWS, and computes what does not depend on a draw once: draw k of an item is row k % DRAWS
+ * of its run number k / DRAWS, so that it does not depend on how many draws are asked for. The noise is a pure function of
+ * (seed, site, item, run, element).
  */
 #include "config.h"
 
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DRAWS = 8 };
+enum { DRAWS = 16 };
 
 struct ad_trained {
     ad_ctx *ctx;
@@ -23,7 +24,8 @@ struct ad_trained {
     ad_tape *tape;
     ad_recorded *recorded;
     ad_program *program;
-    ad_tensor *probabilities;      /* [DRAWS, H, W, C] */
+    ad_tensor *probabilities;      /* [rows, H, W, C] */
+    int rows;                      /* DRAWS, or 1 where nothing is drawn: all draws are alike */
     int channels;                  /* C: classes, or 1 for the probability of class 1 */
     ad__frame frame;
     ad_checkpoint about;
@@ -88,13 +90,14 @@ static ad_status build_program(ad_trained *r)
     if (!ad_model_has_program(r->model, name)) return AD_FAIL(e, EUSAGE, "%s has neither a program 'sample' nor 'predict'", ad_model_name(r->model));
     r->tape = ad_tape_new(r->ctx, AD_F32);
     if (!r->tape) return AD_ENOMEM;
-    AD_TRY(ad_model_record(r->model, name, r->tape, r->params, &(ad_record_options){ .batch = DRAWS, .mode = AD_MODE_EVAL, .no_commits = true },
+    AD_TRY(ad_model_record(r->model, name, r->tape, r->params, &(ad_record_options){ .draws = DRAWS, .mode = AD_MODE_EVAL, .no_commits = true },
                            &r->recorded));
     ad_tensor *logits = ad_recorded_output(r->recorded, "logits");
     if (!logits || ad_tensor_shape(logits)->rank != 4)
         return AD_FAIL(e, EUSAGE, "%s: program '%s' returns no 'logits' [B, height, width, classes]", ad_model_name(r->model), name);
     const ad_shape *s = ad_tensor_shape(logits);
     r->channels = (int)s->dim[3];
+    r->rows = (int)s->dim[0];
     r->frame = (ad__frame){ (int)s->dim[1], (int)s->dim[2], r->channels == 1 ? 2 : r->channels };
     r->probabilities = r->channels == 1 ? ad_sigmoid(r->tape, logits) : ad_softmax(r->tape, logits);
     if (!r->probabilities) return e->status;
@@ -188,11 +191,11 @@ ad_status ad_draw(ad_trained *r, const ad_item *image, uint64_t item, int n, uin
     ad_fit_image(fit, image, f->height, f->width, r->x_buffer);
     AD_TRY(ad__feed_image(e, r->model, r->recorded, r->program, f, r->x_buffer));
     for (int k = 0; k < n; k++) {
-        if (k % DRAWS == 0) {
-            const ad_run_options run = { .seed = (uint64_t)c->seed, .step = item, .draw = (uint32_t)(k / DRAWS) };
+        if (k % r->rows == 0 && (k == 0 || r->rows > 1)) {
+            const ad_run_options run = { .seed = (uint64_t)c->seed, .step = item, .draw = (uint32_t)(k / r->rows) };
             AD_TRY(ad_run(r->program, &run));
         }
-        read_row(r, k % DRAWS);
+        read_row(r, k % r->rows);
         ad_unfit_labels(fit, f->height, f->width, r->y_buffer, image->height, image->width, labels + k * pixels);
         if (probabilities)
             ad_unfit_probabilities(fit, f->height, f->width, f->classes, r->p_buffer, image->height, image->width,

@@ -224,6 +224,8 @@ typedef struct ad_bind {
 
 typedef struct ad_record_options {
     int64_t batch;           /* 0: 1 */
+    int64_t draws;           /* more than 1, with batch 1: every site draws so many rows of one item, and what does not depend on a
+                              * site is computed once; outputs have `draws` rows, or one if nothing was drawn */
     ad_mode mode;
     int n_choices;
     const ad_choice *choices;     /* sites, and other random ops by their path (uniforms of a Gumbel sampler, masks of dropout) */

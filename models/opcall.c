@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "models/elaborate.h"
+#include "ops/ops.h"
 
 #define MOST_ATTRS 32
 #define LARGEST_ATTR 1024
@@ -305,10 +306,29 @@ static bool make_weight(ad__elab *x, ad__frame *f, const ad__expr *e, op_args *a
 
 /* ---- recording ---- */
 
+/* With several draws of one item, what no site has reached yet has one row and the rest `draws`. Elementwise ops broadcast by themselves;
+ * these two join tensors of equal batches, so their single rows are repeated here. */
+static void repeat_single_rows(ad__elab *x, const op_args *a, ad_tensor **in)
+{
+    int64_t draws = x->options ? x->options->draws : 0, rows = 1;
+    memcpy(in, a->in, sizeof *in * (size_t)a->n_in);
+    if (draws <= 1 || (strcmp(a->op->name, "concat") != 0 && strcmp(a->op->name, "tile_to") != 0)) return;
+    for (int i = 0; i < a->n_in; i++)
+        if (in[i] && ad_tensor_shape(in[i])->dim[0] == draws) rows = draws;
+    for (int i = 0; i < a->n_in; i++) {
+        if (!in[i] || rows == 1 || ad_tensor_shape(in[i])->dim[0] != 1) continue;
+        ad_shape shape = *ad_tensor_shape(in[i]);
+        shape.dim[0] = rows;
+        in[i] = ad_broadcast_to(x->t, in[i], &shape);
+    }
+}
+
 static ad_tensor *record(ad__elab *x, ad__frame *f, const ad__expr *e, const op_args *a, ad_tensor **out)
 {
+    ad_tensor *in[AD_MAX_INPUTS];
     if (ad_tape_failed(x->t)) return NULL;
-    if (ad_record(x->t, a->op, a->attr, a->n_in, a->in, out) == AD_OK) return out[0];
+    repeat_single_rows(x, a, in);
+    if (ad_record(x->t, a->op, a->attr, a->n_in, in, out) == AD_OK) return out[0];
     bool limit = strstr(x->error->message, "records") != NULL && x->error->status == AD_EUSAGE;
     if (limit) ad_tape_fail(x->t);
     ad__wrong(x, f, e, limit ? "limit" : "shape", "%s", engine_message(x));

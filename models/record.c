@@ -45,6 +45,9 @@ ad_status ad_model_record(const ad_model *m, const char *program, ad_tape *t, ad
     *out = NULL;
     if (!prog) return AD_FAIL(e, EUSAGE, "model '%s' has no program '%s'", m->name, program);
     if (o && o->batch < 0) return AD_FAIL(e, EUSAGE, "program '%s': a batch of %lld", program, (long long)o->batch);
+    if (o && o->draws > 1 && o->batch > 1)
+        return AD_FAIL(e, EUSAGE, "program '%s': %lld draws of a batch of %lld; several draws need a batch of 1", program, (long long)o->draws,
+                       (long long)o->batch);
     ad_recorded *volatile r = calloc(1, sizeof *r);
     if (!r || !(r->d = ad_diagnostics_new())) {
         free(r);

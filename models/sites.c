@@ -108,7 +108,9 @@ static ad_tensor *draw(ad__elab *x, ad__frame *f, const ad__expr *e, ad__site *s
         if (!fits(x, f, e, site, site->noise, "its noise")) return NULL;
     } else {
         const ad_op *op = ad_op_find(x->m->ctx, "normal");
-        snprintf(attr, sizeof attr, "shape=%s", ad_shape_text(ad_tensor_shape(site->mean), shape));
+        ad_shape drawn = *ad_tensor_shape(site->mean);
+        if (x->options && x->options->draws > 1 && drawn.rank > 0 && drawn.dim[0] == 1) drawn.dim[0] = x->options->draws;
+        snprintf(attr, sizeof attr, "shape=%s", ad_shape_text(&drawn, shape));
         if (op) site->noise = ad__record_as(x, f, e, "", "normal", attr, 0, NULL);
         else ad__wrong(x, f, e, "unknown-call", "this needs the op 'normal', which the context does not have");
     }
