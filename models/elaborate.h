@@ -148,6 +148,8 @@ typedef struct ad__elab {
     ad_recorded_scalar *scalars;
     int n_scalars;
     ad_tensor *loss, *constraint, *average, *multiplier;
+    const ad__expr *reduction;   /* first loss term of the program that names what it does with pixels, and the word */
+    int reduction_word;
     int64_t statements;
     bool limit_reported;
     int n_names;                 /* further integer names: ad__model_eval */

@@ -26,7 +26,7 @@ typedef enum ad_severity { AD_SEVERITY_ERROR, AD_SEVERITY_WARNING } ad_severity;
 
 typedef struct ad_diagnostic {
     ad_severity severity;
-    const char *code;          /* stable word, "unknown-name": its page is docs/errors.md */
+    const char *code;          /* stable word, "unknown-name": docs/errors.md */
     const char *file;
     int line, column, length;  /* 1-based, in characters; line 0: the file as a whole */
     const char *message;

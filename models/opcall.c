@@ -415,6 +415,22 @@ static bool check_logits(ad__elab *x, ad__frame *f, const op_args *a)
     return true;
 }
 
+/* One loss term that sums over pixels beside one that averages: a weight of height times width that nobody wrote. */
+static void check_reduction(ad__elab *x, const ad__expr *e, const op_args *a)
+{
+    const ad_attr *s = find_attr(a->op, "pixels");
+    if (!s || s->kind != AD_ATTR_ENUM || !x->declare || !x->m->objective.program || strcmp(x->m->objective.program, x->prog->name) != 0) return;
+    int now = *(const int *)(a->attr + s->offset);
+    if (!x->reduction) {
+        x->reduction = e;
+        x->reduction_word = now;
+    } else if (now != x->reduction_word) {
+        ad_span at = ad__document_span_at(e->doc, e->line, e->column, e->length);
+        ad_report(x->d, AD_SEVERITY_WARNING, "mixed-reductions", &at, "this term has pixels=\"%s\", the one at line %d \"%s\"", s->words[now],
+                  x->reduction->line, s->words[x->reduction_word]);
+    }
+}
+
 /* A running statistic that this recording must leave alone is read through a record, so that the op finds no leaf to commit to. */
 static bool shield_states(ad__elab *x, ad__frame *f, const ad__expr *e, op_args *a)
 {
@@ -438,6 +454,7 @@ const ad__val *ad__op_call(ad__elab *x, ad__frame *f, const ad__expr *e, const a
     for (int i = 0; i < a->n_operands; i++)
         if (op->operands[i].role != AD_DATA && !make_weight(x, f, e, a, part, i)) return &ad__poison;
     if (!shield_states(x, f, e, a)) return &ad__poison;
+    check_reduction(x, e, a);
     ad__place(x, f, e, part);
     ad__val *v = ad__take(x->pool, sizeof *v);
     *v = (ad__val){ .kind = V_TENSOR, .n = op->n_out > 1 ? op->n_out : 0, .outputs = out };

@@ -1,5 +1,5 @@
 # tests/lang.mk - the model language: complete texts, broken files, recording.
-EXTRA_DIST += tests/broken tests/texts
+EXTRA_DIST += tests/broken tests/texts docs/language.md docs/errors.md models/README.md
 if HAVE_CMOCKA
 check_PROGRAMS += tests/test_language tests/test_language_record
 TESTS += tests/test_language tests/test_language_record

@@ -108,7 +108,7 @@ static char *slurp(const char *path)
     return text;
 }
 
-static void one_broken(ad_ctx *ctx, const char *name)
+static void one_broken(ad_ctx *ctx, const char *name, const char *codes)
 {
     char expected[300];
     ad_model *m = NULL;
@@ -117,6 +117,11 @@ static void one_broken(ad_ctx *ctx, const char *name)
     ad_status status = ad_model_open(ctx, name, NULL, d, &m);
     char *got = ad_diagnostics_text(d, false), *want = slurp(expected);
     if (status != AD_EMODEL) fail_msg("%s: status %d", name, status);
+    for (int i = 0; i < ad_diagnostics_count(d); i++) {
+        char code[64];
+        snprintf(code, sizeof code, "`%s`", ad_diagnostics_at(d, i)->code);
+        if (!strstr(codes, code)) fail_msg("docs/errors.md does not explain %s", code);
+    }
     assert_string_equal(got, want);
     assert_string_equal(ad_ctx_message(ctx), want);
     assert_null(m);
@@ -129,15 +134,17 @@ static void broken_files(void **state)
 {
     DIR *folder = opendir("tests/broken");
     struct dirent *e;
+    char *codes = slurp("docs/errors.md");
     int n = 0;
     assert_non_null(folder);
     assert_int_equal(chdir("tests/broken"), 0);
     while ((e = readdir(folder)))
         if (strlen(e->d_name) > 5 && strcmp(e->d_name + strlen(e->d_name) - 5, ".yaml") == 0 && strcmp(e->d_name, "whole.yaml") != 0) {
-            one_broken(*state, e->d_name);
+            one_broken(*state, e->d_name, codes);
             n++;
         }
     closedir(folder);
+    free(codes);
     assert_int_equal(chdir("../.."), 0);
     assert_true(n >= 50);
 }
@@ -268,6 +275,43 @@ static void expanded_form(void **state)
     assert_string_not_equal(ha, hb);
     ad_model_free(a);
     ad_model_free(b);
+}
+
+/* ---- warnings ---- */
+
+static void warned(ad_ctx *ctx, const char *statements, const char *code, int line, int column)
+{
+    char text[2048];
+    ad_model *m = NULL;
+    ad_diagnostics *d = ad_diagnostics_new();
+    snprintf(text, sizeof text, "adze: 1\nmodel: a\ninputs:\n  x: {shape: [B, 4, 4, 2]}\n  y: {shape: [B, 4, 4, 2], role: target, kind: onehot}\n%s", statements);
+    if (parse(ctx, text, NULL, d, &m) != AD_OK) fail_msg("%s", ad_ctx_message(ctx));
+    assert_int_equal(ad_diagnostics_count(d), 1);
+    assert_string_equal(ad_diagnostics_at(d, 0)->code, code);
+    assert_int_equal(ad_diagnostics_at(d, 0)->line, line);
+    assert_int_equal(ad_diagnostics_at(d, 0)->column, column);
+    ad_diagnostics_free(d);
+    ad_model_free(m);
+}
+
+#define TRAIN "programs:\n  train:\n"
+#define OBJECTIVE "objective:\n  kind: elbo\n  program: train\n  minimize: loss\n"
+
+static void warnings(void **state)
+{
+    warned(*state, TRAIN "    - a = cross_entropy(conv(x, out=2, kernel=1), y, over=\"HW\", batch=\"mean\")\n"
+                         "    - b = cross_entropy(conv(x, out=2, kernel=1), y, over=\"HW\", batch=\"mean\", pixels=\"mean\")\n"
+                         "    - return:\n        loss: a + b\n" OBJECTIVE, "mixed-reductions", 9, 11);
+    warned(*state, TRAIN "    - z ~ normal(conv(x, out=2, kernel=1), softplus(x))\n"
+                         "    - return:\n        loss: cross_entropy(z, y, over=\"HW\", batch=\"mean\")\n" OBJECTIVE, "site-without-kl", 8, 7);
+    warned(*state, TRAIN "    - h = global_avg_pool(x) | batch_norm | conv(out=2, kernel=1)\n"
+                         "    - return:\n        loss: cross_entropy(x + h, y, over=\"HW\", batch=\"mean\")\n" OBJECTIVE, "norm-of-one", 8, 32);
+    warned(*state, TRAIN "    - return:\n        loss: cross_entropy(conv(x, out=2, kernel=1), y, over=\"HW\", batch=\"mean\")\n" OBJECTIVE
+                   "init:\n  \"covn.w\": he_normal\n", "unused-pattern", 15, 3);
+    warned(*state, "blocks:\n  f(x):\n    - z ~ normal(x, softplus(x))\n    - return:\n        z: z\n        h: conv(x, out=2, kernel=1)\nnets:\n  n: f\n"
+                   "programs:\n  train:\n    - q = n(x)\n    - return:\n        loss: cross_entropy(q.h, y, over=\"HW\", batch=\"mean\") + sum(q.z)\n"
+                   "  sample:\n    - q = n(x)\n    - return:\n        logits: q.h\n"
+                   "objective:\n  kind: expression\n  program: train\n  minimize: loss\n", "skipped-level", 8, 7);
 }
 
 /* ---- small parts ---- */
@@ -412,7 +456,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_counts), cmocka_unit_test(counts_of_nets), cmocka_unit_test(zoo_opens), cmocka_unit_test(broken_files),
         cmocka_unit_test(wrong_settings), cmocka_unit_test(missing_file), cmocka_unit_test(extending), cmocka_unit_test(lenient),
-        cmocka_unit_test(questions), cmocka_unit_test(expanded_form), cmocka_unit_test(patterns), cmocka_unit_test(scalar_types),
+        cmocka_unit_test(questions), cmocka_unit_test(expanded_form), cmocka_unit_test(warnings), cmocka_unit_test(patterns), cmocka_unit_test(scalar_types),
         cmocka_unit_test(integers), cmocka_unit_test(columns_count_characters), cmocka_unit_test(deep_nesting), cmocka_unit_test(at_most_twenty),
         cmocka_unit_test(did_you_mean), cmocka_unit_test(expressions),
     };
