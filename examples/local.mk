@@ -21,3 +21,4 @@ installcheck-local:
 	$(CC) -std=c11 -o installed_example '$(srcdir)/examples/01_train_a_net.c' \
 	  $$(pkg-config --define-variable=prefix='$(DESTDIR)$(prefix)' --cflags --libs adze) -Wl,-rpath,'$(DESTDIR)$(libdir)' && \
 	./installed_example | diff '$(srcdir)/examples/01_train_a_net.expected' - && rm -f installed_example
+EXTRA_DIST += examples/quickstart.yaml

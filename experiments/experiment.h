@@ -32,8 +32,8 @@ ad_status ad__config_set(ad_error *e, ad__config *c, const char *key, const char
 ad_status ad__config_check(ad_error *e, const ad__config *c);
 /* The keys as YAML, every one of them. */
 void ad__config_print(const ad__config *c, ad_text *t);
-/* ad_schedule_parse, where a plain number means a constant. */
-ad_status ad__schedule_new(ad_error *e, const char *text, ad_schedule **out);
+/* ad_schedule_parse, where a plain number means a constant, and the word "steps" the number of training steps. */
+ad_status ad__schedule_new(ad_error *e, const char *text, int64_t steps, ad_schedule **out);
 /* True for a name that is a key or begins like one ("train.x"), so that it cannot be meant as a parameter of the model. */
 bool ad__config_is_key(const char *name);
 

@@ -33,7 +33,7 @@ static const ad_attr keys[] = {
     TEXT("train.optim", optim, "adam", "optimiser (adze help optim)"),
     { "train.lr", AD_ATTR_FLOAT, AT(lr), 1e-3, 0, 1e6, "learning rate" },
     TEXT("train.settings", optim_settings, "", "settings of the optimiser: \"momentum=0.9, nesterov=true\""),
-    TEXT("train.schedule.lr", lr_schedule, "constant", "factor of the learning rate: \"cosine(1000, warmup=50)\""),
+    TEXT("train.schedule.lr", lr_schedule, "constant", "factor of the learning rate: \"cosine(steps, end=0.1)\"; the word steps is train.steps"),
     TEXT("train.schedule.beta", beta_schedule, "", "the objective's beta instead of the model's: \"linear(0, 1, over=500)\" or a number"),
     TEXT("train.schedule.kappa", kappa_schedule, "", "likewise its kappa"),
     { "train.clip.norm", AD_ATTR_FLOAT, AT(clip_norm), 0, 0, 1e30, "largest norm of all gradients together; 0: any" },
@@ -163,19 +163,23 @@ ad_status ad__config_set(ad_error *e, ad__config *c, const char *key, const char
     return AD_OK;
 }
 
-ad_status ad__schedule_new(ad_error *e, const char *text, ad_schedule **out)
+ad_status ad__schedule_new(ad_error *e, const char *text, int64_t steps, ad_schedule **out)
 {
-    char constant[AD_ATTR_TEXT_SIZE + 16], *end;
+    char with_steps[2 * AD_ATTR_TEXT_SIZE], constant[AD_ATTR_TEXT_SIZE + 16], *end;
+    const char *word = strstr(text, "steps");
     strtod(text, &end);
     snprintf(constant, sizeof constant, "constant(%s)", text);
-    return ad_schedule_parse(e, end != text && !*end ? constant : text, out);
+    if (end != text && !*end) return ad_schedule_parse(e, constant, out);
+    if (!word) return ad_schedule_parse(e, text, out);
+    snprintf(with_steps, sizeof with_steps, "%.*s%lld%s", (int)(word - text), text, (long long)steps, word + strlen("steps"));
+    return ad_schedule_parse(e, with_steps, out);
 }
 
-static ad_status check_schedule(ad_error *e, const char *key, const char *text)
+static ad_status check_schedule(ad_error *e, const ad__config *c, const char *key, const char *text)
 {
     ad_schedule *s;
     if (!*text) return AD_OK;
-    if (ad__schedule_new(e, text, &s) != AD_OK) {
+    if (ad__schedule_new(e, text, c->steps, &s) != AD_OK) {
         ad_error_prefix(e, "%s", key);
         return AD_EUSAGE;
     }
@@ -201,9 +205,9 @@ ad_status ad__config_check(ad_error *e, const ad__config *c)
     ad_optim *o;
     AD_TRY(ad_optim_new(e, c->optim, c->optim_settings, &clip, &o));
     ad_optim_free(o);
-    AD_TRY(check_schedule(e, "train.schedule.lr", c->lr_schedule));
-    AD_TRY(check_schedule(e, "train.schedule.beta", c->beta_schedule));
-    AD_TRY(check_schedule(e, "train.schedule.kappa", c->kappa_schedule));
+    AD_TRY(check_schedule(e, c, "train.schedule.lr", c->lr_schedule));
+    AD_TRY(check_schedule(e, c, "train.schedule.beta", c->beta_schedule));
+    AD_TRY(check_schedule(e, c, "train.schedule.kappa", c->kappa_schedule));
     AD_TRY(check_metrics(e, c->metrics));
     if (strcmp(c->data_reader, "random") && c->data_reader[strspn(c->data_reader, "0123456789")])
         return AD_FAIL(e, EUSAGE, "data.reader: expected random or the number of a reader, found '%s'", c->data_reader);

@@ -105,12 +105,12 @@ static ad_status add_schedules(trainer *t)
     const ad__config *c = &t->plan->config;
     const struct { const char *name, *text; } given[] = { { "beta", c->beta_schedule }, { "kappa", c->kappa_schedule } };
     bool used[2] = { false };
-    AD_TRY(ad__schedule_new(t->error, c->lr_schedule, &t->rate));
+    AD_TRY(ad__schedule_new(t->error, c->lr_schedule, c->steps, &t->rate));
     for (int i = 0; t->n_scalars < 8 && ad_recorded_scalar_at(t->recorded, i, &t->scalars[t->n_scalars].scalar); i++) {
         for (int k = 0; k < 2; k++)
             if (*given[k].text && !strcmp(given[k].name, t->scalars[t->n_scalars].scalar.name)) {
                 used[k] = true;
-                AD_TRY(ad__schedule_new(t->error, given[k].text, &t->scalars[t->n_scalars].schedule));
+                AD_TRY(ad__schedule_new(t->error, given[k].text, c->steps, &t->scalars[t->n_scalars].schedule));
             }
         t->n_scalars++;
     }

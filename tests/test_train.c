@@ -286,7 +286,7 @@ static void experiment_file(void **state)
     ad_experiment *x;
     ok(ctx, open_text("adze: 1\nexperiment: both\nseed: 4\nseeds: 2\n"
                       "data: {set: synthetic, options: {train: 40, test: 20}}\n"
-                      "train:\n  optim: {kind: sgd, lr: 0.5, momentum: 0.9, nesterov: true}\n  steps: 7\n  schedule: {beta: \"linear(0, 1, over=5)\"}\n"
+                      "train:\n  optim: {kind: sgd, lr: 0.5, momentum: 0.9, nesterov: true}\n  steps: 7\n  schedule: {lr: cosine(steps), beta: \"linear(0, 1, over=5)\"}\n"
                       "evaluate: {metrics: [ged2, ncc], samples: 4}\n"
                       "models:\n  - use: @\n    sweep:\n      zdim: [1, 2]\n      size: [16]\n"
                       "  - use: @\n    name: second\n    train: {steps: 9}\n", &x));
