@@ -41,7 +41,6 @@ typedef struct cli {
     ad_ctx *ctx;                   /* made when a command that needs it starts */
     ad_diagnostics *diagnostics;
     bool color;                    /* of stderr */
-    char zoo[4096];                /* where the zoo was found when nobody named it (PATH_MAX) */
     ad_text words;                 /* the command line, for manifests */
 } cli;
 

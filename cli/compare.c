@@ -117,8 +117,8 @@ static ad_status compare(cli *c, const ad_compare_options *o, ad_table *t)
     const cli_list *a = &c->asked.arguments;
     struct stat st;
     if (a->n == 1 && !(stat(a->item[0], &st) == 0 && S_ISDIR(st.st_mode))) return compare_experiment(c, a->item[0], o, t);
-    if (c->asked.dry_run || c->asked.set.n || (c->asked.zoo && c->asked.zoo != c->zoo) || c->asked.lenient)
-        return AD_FAIL(&c->error, EUSAGE, "--dry-run, --set, --zoo and --lenient are for an experiment; finished runs are not trained again");
+    if (c->asked.dry_run || c->asked.set.n || c->asked.lenient)
+        return AD_FAIL(&c->error, EUSAGE, "--dry-run, --set and --lenient are for an experiment; finished runs are not trained again");
     return ad_compare_runs(c->ctx, a->n, a->item, c->asked.output, o, t);
 }
 

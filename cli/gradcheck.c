@@ -26,6 +26,14 @@ typedef struct result {
     bool failed;
 } result;
 
+/* A check that was taken and failed becomes a row of the table; one that could not be taken ends the command. */
+static ad_status measured(cli *c, ad_status s, const ad_check *k)
+{
+    if (s != AD_ECHECK || k->checked == 0) return s;
+    ad_error_clear(ad_ctx_error(c->ctx));
+    return AD_OK;
+}
+
 /* ---- ops ---- */
 
 static double limit_of(const ad_sample *s)
@@ -62,7 +70,7 @@ static void where(const result *r, char *text, size_t size)
 static ad_status add_sample(cli *c, const ad_op *op, const ad_sample *s, result *r)
 {
     ad_check k = { 0 };
-    AD_TRY(ad_gradcheck_sample(c->ctx, op, s, c->asked.second ? 2 : 1, &k));
+    AD_TRY(measured(c, ad_gradcheck_sample(c->ctx, op, s, c->asked.second ? 2 : 1, &k), &k));
     r->samples++;
     r->checked += k.checked;
     r->kinks += k.kinks;
@@ -221,16 +229,26 @@ static ad_status check_recorded(cli *c, const ad_model *m, ad_tape *t, ad_params
     ad_record_options o = { .batch = c->asked.batch ? c->asked.batch : 2, .no_commits = true };
     ad_status s = ad_model_record(m, program, t, params, &o, &r);
     if (s == AD_OK) s = fill_inputs(c, m, r, seed);
-    if (s == AD_OK) s = ad_gradcheck_tape(ad_recorded_loss(r), params, c->asked.directions ? (int)c->asked.directions : DIRECTIONS,
-                                          c->asked.weights ? (int)c->asked.weights : WEIGHTS, seed, k);
+    if (s == AD_OK) s = measured(c, ad_gradcheck_tape(ad_recorded_loss(r), params, c->asked.directions ? (int)c->asked.directions : DIRECTIONS,
+                                                      c->asked.weights ? (int)c->asked.weights : WEIGHTS, seed, k), k);
     ad_recorded_free(r);
     return s;
 }
 
-static void print_model(const cli *c, const ad_model *m, const char *profile, const ad_entry *entry, const ad_check *k)
+/* Where the worst error was: the k->input-th weight, or along a direction. */
+static const char *place_of(ad_params *params, const ad_check *k)
+{
+    int weight = 0;
+    for (int i = 0; k->input >= 0 && i < ad_params_count(params); i++) {
+        const ad_entry *e = ad_params_at(params, i);
+        if (e->slot == AD_SLOT_PARAM && weight++ == k->input) return e->path;
+    }
+    return "a direction through all weights";
+}
+
+static void print_model(const cli *c, const ad_model *m, const char *profile, const char *path, const ad_check *k)
 {
     bool failed = !(k->worst <= LIMIT);
-    const char *path = entry ? entry->path : "a direction through all weights";
     if (c->asked.json) {
         ad_json_writer w = { .indent = 2 };
         ad_json_open_object(&w, NULL);
@@ -279,7 +297,7 @@ static ad_status check_model(cli *c, const char *ref)
     ad_check k = { 0 };
     ad_status s = t ? ad_model_params(m, AD_F64, &params) : AD_FAIL(&c->error, ENOMEM, "out of memory");
     if (s == AD_OK) s = check_recorded(c, m, t, params, &k);
-    if (s == AD_OK) print_model(c, m, profile, k.input >= 0 ? ad_params_at(params, k.input) : NULL, &k);
+    if (s == AD_OK) print_model(c, m, profile, place_of(params, &k), &k);
     if (s == AD_OK && !(k.worst <= LIMIT)) s = AD_FAIL(&c->error, ECHECK, "%s: worst relative error %.1e is above %.0e", ref, k.worst, LIMIT);
     ad_tape_free(t);
     ad_params_free(params);
@@ -292,7 +310,7 @@ static ad_status check_options(cli *c, bool model)
 {
     const cli_request *q = &c->asked;
     if (model && q->second) return AD_FAIL(&c->error, EUSAGE, "--second is for ops; a model is checked by its first derivatives");
-    if (!model && (q->profile || q->set.n || (q->zoo && q->zoo != c->zoo) || q->lenient || q->batch || q->directions || q->weights || q->seed))
+    if (!model && (q->profile || q->set.n || q->zoo || q->lenient || q->batch || q->directions || q->weights || q->seed))
         return AD_FAIL(&c->error, EUSAGE, "ops take --second and --json only; profile, set, zoo, lenient, batch, directions, weights and seed are "
                        "for models");
     return AD_OK;

@@ -166,7 +166,7 @@ static ad_status inspect_run(cli *c, const char *path)
     AD_TRY(ad_trained_open(c->ctx, path, c->asked.checkpoint, &o, &r));
     char hash[65];
     ad_params_hash(ad_trained_params(r), hash);
-    if (!c->asked.json) printf("run         %s\ncheckpoint  %s, step %lld\nsha256      %s\n\n", path, ad_trained_checkpoint(r),
+    if (!c->asked.json) printf("run         %s\ncheckpoint  %s, step %lld\nsha256      %s (weights and state)\n\n", path, ad_trained_checkpoint(r),
                                (long long)ad_trained_step(r), hash);
     ad_status s = cli_inspect_model(c, ad_trained_model(r));
     ad_trained_free(r);

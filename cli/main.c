@@ -69,12 +69,14 @@ static void report(const cli *c)
     else if (e->message[0]) say(c, "31", "error", e->message);
 }
 
-/* Where the zoo lies when it is not installed: beside the program, in a moved installation or in a build tree. */
-static void find_zoo(cli *c)
+/* Where the zoo lies: as --zoo or ADZE_ZOO say, where it was installed, or beside the program (a moved installation, a build tree).
+ * The environment carries it to every part of the library, also to those that reopen a run. */
+static void find_zoo(const cli *c)
 {
     static const char *const places[] = { "../share/adze/zoo", "../../models/zoo", "../../../models/zoo", "../models/zoo" };
     char self[2048];
-    if (c->asked.zoo || getenv("ADZE_ZOO") || access(ad_zoo_folder(NULL), F_OK) == 0) return;
+    if (c->asked.zoo) setenv("ADZE_ZOO", c->asked.zoo, 1);
+    if (getenv("ADZE_ZOO") || access(ad_zoo_folder(NULL), F_OK) == 0) return;
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     while (n > 0 && self[n - 1] != '/') n--;
     if (n <= 0) return;
@@ -82,10 +84,10 @@ static void find_zoo(cli *c)
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         char path[4096];
         snprintf(path, sizeof path, "%s%s", self, places[i]);
-        if (realpath(path, c->zoo)) {
-            c->asked.zoo = c->zoo;
-            return;
-        }
+        char *real = realpath(path, NULL);
+        if (real) setenv("ADZE_ZOO", real, 1);
+        free(real);
+        if (real) return;
     }
 }
 

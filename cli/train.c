@@ -66,7 +66,7 @@ static void print_result(const cli *c, const char *ref, const ad_plan *plan, con
     }
     printf("%s    %lld steps, %s, loss %.5g (%s)\n", r->complete ? "done" : "part", (long long)r->step, cli_duration(r->seconds, time_text), r->loss,
            r->checkpoint);
-    printf("sha256  %s\n", r->hash);
+    printf("sha256  %s (weights, state, optimiser)\n", r->hash);
     if (r->complete) printf("next    adze evaluate %s        adze sample %s test:0 -o %s/samples\n", out, out, out);
     else printf("next    adze train %s -o %s --resume        (with the options of before)\n", ref, out);
 }
