@@ -41,14 +41,15 @@ static ad_status fill_row(ad_trained *r, const char *directory, const ad_compare
     return ad_evaluate(r, &(ad_evaluate_options){ .save = path, .watch = o->watch }, &row->scores);
 }
 
-/* The runs as they stand, the sheet over them, and the table's files. */
+/* The runs as they stand, the sheet over them, and the table's files; nothing without a directory. */
 static ad_status finish(ad_ctx *ctx, const char *directory, const ad_compare_options *o, int n, ad_trained **runs, ad_table *t)
 {
     ad_error *e = ad_ctx_error(ctx);
+    if (!directory) return AD_OK;
+    AD_TRY(ad__folder_make(e, directory));
     const char **names = calloc((size_t)n + 1, sizeof *names);
     if (!names) return AD_FAIL(e, ENOMEM, "no memory for %d names", n);
     for (int i = 0; i < n; i++) names[i] = t->rows[i].name;
-    AD_TRY(ad__folder_make(e, directory));
     snprintf(t->sheet, sizeof t->sheet, "%.1000s/sheet.png", directory);
     ad_status s = n > 0 ? ad__compare_sheet(e, t->sheet, n, runs, names) : AD_OK;
     if (s == AD_OK && n > 0 && o->watch.tell) o->watch.tell(o->watch.arg, &(ad_event){ .kind = AD_EVENT_WRITTEN, .path = t->sheet });
@@ -120,11 +121,16 @@ ad_status ad_compare_runs(ad_ctx *ctx, int n, const char *const *directories, co
     ad_status s = out->rows && runs ? AD_OK : AD_FAIL(ad_ctx_error(ctx), ENOMEM, "no memory for %d runs", n);
     for (int i = 0; s == AD_OK && i < n; i++) {
         ad_row *row = &out->rows[i];
+        relay r = { &o->watch, i, n };
+        ad_compare_options numbered = *o;
+        if (o->watch.tell) numbered.watch = (ad_watch){ pass_on, &r, o->watch.stop };
         s = ad_trained_open(ctx, directories[i], NULL, NULL, &runs[i]);
         if (s != AD_OK) break;
         ad__log_last_trained(directories[i], &row->training);
         row->training.step = ad_trained_step(runs[i]);
-        s = fill_row(runs[i], directories[i], o, row);
+        s = fill_row(runs[i], directories[i], &numbered, row);
+        /* Runs of one model have one name; their directories tell them apart. */
+        snprintf(row->name, sizeof row->name, "%.95s", directories[i]);
         out->n += s == AD_OK;
     }
     if (s == AD_OK) s = finish(ctx, directory, o, n, runs, out);

@@ -80,12 +80,14 @@ static ad_status apply(ad_experiment *x, const char *setting)
     size_t n = strcspn(setting, "=");
     if (!setting[n] || n == 0 || n >= sizeof name) return AD_FAIL(e, EUSAGE, "--set %s: expected NAME=VALUE", setting);
     snprintf(name, sizeof name, "%.*s", (int)n, setting);
-    for (int i = 0; i < x->n; i++) {
-        ad_status s = ad__config_is_key(name) ? ad__config_set(e, &x->plans[i].config, name, setting + n + 1)
-                                              : ad__plan_set(e, &x->plans[i], name, setting + n + 1);
-        if (s != AD_OK) return ad_error_prefix(e, "--set %s", setting);
-    }
-    return AD_OK;
+    /* A folder is relative to where the command is given, and the run shall find it from anywhere. */
+    char *whole = strcmp(name, "data.folder") ? NULL : realpath(setting + n + 1, NULL);
+    const char *value = whole ? whole : setting + n + 1;
+    ad_status s = AD_OK;
+    for (int i = 0; i < x->n && s == AD_OK; i++)
+        s = ad__config_is_key(name) ? ad__config_set(e, &x->plans[i].config, name, value) : ad__plan_set(e, &x->plans[i], name, value);
+    free(whole);
+    return s == AD_OK ? AD_OK : ad_error_prefix(e, "--set %s", setting);
 }
 
 /* Several seeds become several plans; the first keeps its place, the others follow it. */

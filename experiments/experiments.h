@@ -221,7 +221,7 @@ typedef struct ad_table {
 
 /* Trains what is missing, scores it, and writes DIR/compare.{txt,csv,json,md} and DIR/sheet.png. Each run is DIR/NAME. */
 AD_API AD_CHECKED ad_status ad_compare(ad_experiment *x, const char *directory, const ad_compare_options *options, ad_table *out);
-/* The same table over runs that exist already. */
+/* The same table over runs that exist already, called by their directories. `directory` may be NULL: then nothing is written. */
 AD_API AD_CHECKED ad_status ad_compare_runs(ad_ctx *borrowed, int n, const char *const *directories, const char *directory,
                                             const ad_compare_options *options, ad_table *out);
 AD_API void ad_table_free(ad_table *t);

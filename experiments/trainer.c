@@ -166,14 +166,19 @@ static ad_status build_program(trainer *t)
     return ad_compile(t->tape, t->n_terms, t->values, &(ad_plan_options){ .guard = t->values[0] }, &t->program);
 }
 
-static ad_status open_loader(trainer *t)
+/* Before anything is written: a run whose data are missing or do not fit leaves no folder. */
+static ad_status open_data(trainer *t, ad__frame *frame)
 {
     const ad__config *c = &t->plan->config;
-    ad__frame frame;
     AD_TRY(ad__data_open(t->error, c, &t->data));
-    AD_TRY(ad__frame_of(t->error, t->model, t->data, (ad_fit)c->data_fit, &frame));
+    return ad__frame_of(t->error, t->model, t->data, (ad_fit)c->data_fit, frame);
+}
+
+static ad_status open_loader(trainer *t, const ad__frame *frame)
+{
+    const ad__config *c = &t->plan->config;
     const ad_loader_options o = {
-        .split = AD_TRAIN, .batch = (int)c->batch, .height = frame.height, .width = frame.width, .fit = (ad_fit)c->data_fit,
+        .split = AD_TRAIN, .batch = (int)c->batch, .height = frame->height, .width = frame->width, .fit = (ad_fit)c->data_fit,
         .reader = strcmp(c->data_reader, "random") ? atoi(c->data_reader) : AD_READER_RANDOM,
         .flips = c->data_flips, .turns = c->data_turns, .seed = (uint64_t)c->seed, .first_step = t->step,
     };
@@ -365,15 +370,17 @@ static ad_status prepare_folder(trainer *t, int i)
 static ad_status set_up(trainer *t, int i)
 {
     const ad__config *c = &t->plan->config;
+    ad__frame frame;
     AD_TRY(ad__plan_model(t->x, i, NULL, &t->model));
     ad_model_hash(t->model, t->hash);
     AD_TRY(ad_model_params(t->model, AD_F32, &t->params));
     AD_TRY(ad_params_init(t->params, AD_SLOT_PARAM, (uint64_t)c->seed));
     AD_TRY(ad_params_init(t->params, AD_SLOT_STATE, (uint64_t)c->seed));
     AD_TRY(build_program(t));
+    AD_TRY(open_data(t, &frame));
     AD_TRY(prepare_folder(t, i));
     AD_TRY(restore(t));
-    AD_TRY(open_loader(t));
+    AD_TRY(open_loader(t, &frame));
     AD_TRY(ad__log_open(t->error, t->directory, t->step, &t->log));
     tell(t, &(ad_event){ .kind = AD_EVENT_RUN, .model = t->model, .data = t->data, .records = ad_program_records(t->program),
                          .arena = ad_program_arena(t->program), .macs = ad_program_macs(t->program), .batch = c->batch,

@@ -126,12 +126,15 @@ ad_status ad_checkpoint_latest(ad_error *e, const char *folder, char *path, size
     if (named_by_latest(folder, path, size)) return AD_OK;
     AD_TRY(list(e, folder, false, &steps, &n));
     ad_status s = AD_ECHECKPOINT;
+    ad_error newest = { .status = AD_OK };
     for (int i = 0; s != AD_OK && i < n; i++) {
         ad_safetensors *st;
         ad_checkpoint_path(folder, steps[i], path, size);
-        s = ad_safetensors_open(NULL, path, &st);
+        s = ad_safetensors_open(&newest, path, &st);
         if (s == AD_OK) ad_safetensors_free(st);
     }
     free(steps);
-    return s == AD_OK ? AD_OK : AD_FAIL(e, ECHECKPOINT, "%s: %s", folder, n ? "no checkpoint can be read" : "there is no checkpoint yet");
+    if (s == AD_OK) return AD_OK;
+    return n ? AD_FAIL(e, ECHECKPOINT, "no checkpoint in %s can be read; the newest: %.3000s", folder, newest.message)
+             : AD_FAIL(e, ECHECKPOINT, "%s: there is no checkpoint yet", folder);
 }
