@@ -436,6 +436,12 @@ static void comparison(void **state)
     assert_non_null(strstr(text, "tiny-zdim=1"));
     free(text);
     ad_table_free(&t);
+    /* Finished runs by their directories give the same figures. */
+    const char *runs[2] = { in_folder("two/tiny-zdim=2"), in_folder("two/tiny-zdim=1") };
+    ok(ctx, ad_compare_runs(ctx, 2, runs, in_folder("again"), &(ad_compare_options){ .resume = true, .watch = { count, &n, NULL } }, &t));
+    assert_true(n.steps == 0 && t.n == 2 && t.rows[1].scores.summary[0].mean == first && t.rows[1].training.step == 3);
+    assert_int_equal(access(in_folder("again/compare.md"), F_OK), 0);
+    ad_table_free(&t);
     ad_experiment_free(x);
 }
 
