@@ -1,5 +1,5 @@
 /*
- * resample.h - linear maps of the spatial axes, one axis at a time: what average pooling and resizing have in common. Private to ops/.
+ * resample.h - linear maps of the spatial axes, one axis at a time: what average pooling, resizing and extending have in common. Private to ops/.
  *
  *   y[n, o0, o1, o2, c] = sum over the taps t0 of o0, t1 of o1, t2 of o2 of w0 w1 w2 x[n, i0, i1, i2, c]
  *
@@ -26,11 +26,23 @@ struct ad__map {
     double step[3];             /* resizing: input positions per output position */
     ad_conv_shape window;       /* average pooling */
     bool include_pad;
+    int64_t before[3];          /* extending: rows before the image */
 };
 
 /* Of an image x [n, in.., c] to sizes out; axes are the last ones of three. `factor` as in ad_resize_attr. */
 ad__map ad__resize_map(int mode, double factor, int64_t n, int64_t c, int axes, const int64_t *in, const int64_t *out);
 ad__map ad__average_map(const ad_conv_shape *window, bool include_pad);
+
+/* An image continued past its borders, for extend and its adjoint. */
+typedef struct ad__extend_attr {
+    ad_ints before, after;      /* rows, one number per axis or one for all */
+    int mode;
+    ad_ints size;               /* the adjoint: spatial sizes of its result */
+} ad__extend_attr;
+enum { AD__REFLECT, AD__REPLICATE, AD__CIRCULAR };
+extern const char *const ad__extend_words[];
+/* Sizes and map of an image [n, in.., c]; refuses rows that the rule cannot fill. */
+ad_status ad__extend_map(ad_error *e, const char *op, const ad__extend_attr *a, int64_t n, int64_t c, int axes, const int64_t *in, ad__map *m);
 
 /* Scratch, and running: output 0 from input 0, or for the adjoint from gy [n, out.., c] to gx [n, in.., c]. */
 size_t ad__map_bytes(const ad__map *map, bool adjoint);
@@ -42,6 +54,8 @@ extern const char *const ad__resize_words[];
 
 /* The adjoints' typed functions. */
 ad_tensor *ad__resize_gradient(ad_tape *t, ad_tensor *gy, const ad_resize_attr *attr);
+ad_tensor *ad__extend(ad_tape *t, ad_tensor *x, const ad__extend_attr *attr);
+ad_tensor *ad__extend_gradient(ad_tape *t, ad_tensor *gy, const ad__extend_attr *attr);
 ad_tensor *ad__avg_pool_gradient(ad_tape *t, ad_tensor *gy, const ad_pool_attr *attr);
 ad_tensor *ad__max_pool_gradient(ad_tape *t, ad_tensor *gy, ad_tensor *index, const ad_pool_attr *attr);
 ad_tensor *ad__max_pool_gather(ad_tape *t, ad_tensor *u, ad_tensor *index, const ad_pool_attr *attr);

@@ -1,75 +1,155 @@
 /*
- * attention.c - scaled dot-product attention of one head, one query at a time, and its adjoint.
+ * attention.c - scaled dot-product attention of one head, a block of queries at a time, and its adjoint.
  *
- *   s = scale * K q + bias + mask,  p = exp(s - max s) / sum,  out = sum_j p_j v_j
- *   dp = V gout,  ds = p (dp - sum_j p_j dp_j),  gq = scale * sum_j ds_j k_j,  gk_j += scale * ds_j q,  gv_j += p_j gout
+ *   s = scale * q k^T + bias + mask,  p = exp(s - max s) / sum,  out = p v
+ *   dp = gout v^T,  ds = p (dp - sum p dp),  gq = scale * ds k,  gk = scale * ds^T q,  gv = p^T gout
  *
- * The probabilities are made again for the adjoint, so no matrix of scores is ever kept. Scores are computed for 64 keys at a time
- * against the transposed keys, so that each is one chain of fused products over the channels, whatever the vector length.
+ * The probabilities are made again for the adjoint, so no matrix of scores outlives its block. All six products are one function:
+ * each number is one chain of fused products over the summed index, whatever the tile; blocks continue the chain from memory.
  */
 #include "ops/kernels/variant.h"
 
 #include <math.h>
 
-enum { BLOCK = VL == 1 ? 16 : 64, VECTORS = BLOCK / VL, LANES = 16 };
+enum { LANES = 16, ROWS = 4 };
+/* Vectors of a tile: ROWS x WIDE accumulators. AVX-512 has 32 registers, AVX2 16; chains enough to cover the latency of a product. */
+#if defined(ADZE_SIMD_AVX512)
+enum { WIDE = 4, NARROW = 2 };
+#else
+enum { WIDE = 2, NARROW = 2 };
+#endif
 
 static int64_t padded(int64_t n)
 {
     return (n + LANES - 1) / LANES * LANES;
 }
 
+/* ---- out [m, n] = (out +) sum over j < k of a(i, j) * b[j, .] ---- */
+
+typedef struct product {
+    int64_t m, n, k;
+    const real *a;              /* a(i, j) = a[i * a_row + j * a_column] */
+    int64_t a_row, a_column;
+    const real *b;              /* row j at b + j * b_row */
+    int64_t b_row;
+    real *out;                  /* row i at out + i * out_row */
+    int64_t out_row;
+    int add;
+} product;
+
+/* `rows` x `vectors` whole vectors from row i and column c on. */
+static inline __attribute__((always_inline)) void tile(const product *t, int64_t i, int64_t c, int rows, int vectors)
+{
+    vec acc[ROWS][WIDE];
+    const real *a = t->a + i * t->a_row, *b = t->b + c;
+    real *out = t->out + i * t->out_row + c;
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            acc[r][v] = t->add ? v_load(out + r * t->out_row + v * VL) : v_zero();
+    for (int64_t j = 0; j < t->k; j++, a += t->a_column, b += t->b_row) {
+        vec row[WIDE];
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            row[v] = v_load(b + v * VL);
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) {
+            vec factor = v_set1(a[r * t->a_row]);
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++)
+                acc[r][v] = v_fma(factor, row[v], acc[r][v]);
+        }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            v_store(out + r * t->out_row + v * VL, acc[r][v]);
+}
+
+/* The last columns, fewer than a vector. */
+static void tile_edge(const product *t, int64_t i, int64_t c)
+{
+    int64_t n = t->n - c;
+    const real *a = t->a + i * t->a_row, *b = t->b + c;
+    real *out = t->out + i * t->out_row + c;
+    vec acc = t->add ? v_load_n(out, n) : v_zero();
+    for (int64_t j = 0; j < t->k; j++, a += t->a_column, b += t->b_row)
+        acc = v_fma(v_set1(*a), v_load_n(b, n), acc);
+    v_store_n(out, acc, n);
+}
+
+static void columns(const product *t, int64_t i, int rows)
+{
+    int64_t c = 0;
+    for (; c + WIDE * VL <= t->n; c += WIDE * VL)
+        if (rows == ROWS)
+            tile(t, i, c, ROWS, WIDE);
+        else
+            for (int r = 0; r < rows; r++)
+                tile(t, i + r, c, 1, WIDE);
+    for (; c + NARROW * VL <= t->n; c += NARROW * VL)
+        if (rows == ROWS)
+            tile(t, i, c, ROWS, NARROW);
+        else
+            for (int r = 0; r < rows; r++)
+                tile(t, i + r, c, 1, NARROW);
+    for (; c + VL <= t->n; c += VL)
+        if (rows == ROWS)
+            tile(t, i, c, ROWS, 1);
+        else
+            for (int r = 0; r < rows; r++)
+                tile(t, i + r, c, 1, 1);
+    for (int r = 0; c < t->n && r < rows; r++)
+        tile_edge(t, i + r, c);
+}
+
+static void multiply(const product *t)
+{
+    for (int64_t i = 0; i < t->m; i += ROWS)
+        columns(t, i, t->m - i < ROWS ? (int)(t->m - i) : ROWS);
+}
+
+/* ---- softmax ---- */
+
 /* t [d, padded(l)] from rows of a; the padding is zero. */
 static void transpose(int64_t l, int64_t d, int64_t stride, const real *a, real *t)
 {
     int64_t width = padded(l);
-    for (int64_t c = 0; c < d; c++) {
-        for (int64_t j = 0; j < l; j++)
+    for (int64_t j = 0; j < l; j++)
+        for (int64_t c = 0; c < d; c++)
             t[c * width + j] = a[j * stride + c];
+    for (int64_t c = 0; c < d; c++)
         for (int64_t j = l; j < width; j++)
             t[c * width + j] = 0;
-    }
 }
 
-/* row [padded(l)] = t^T q * scale */
-static void products(int64_t width, int64_t d, const real *t, const real *q, real scale, real *row)
+static real largest_lane(vec v)
 {
-    vec s = v_set1(scale);
-    int64_t j = 0;
-    for (; j + BLOCK <= width; j += BLOCK) {
-        vec acc[VECTORS];
-        for (int p = 0; p < VECTORS; p++)
-            acc[p] = v_zero();
-        for (int64_t c = 0; c < d; c++) {
-            vec a = v_set1(q[c]);
-            for (int p = 0; p < VECTORS; p++)
-                acc[p] = v_fma(a, v_load(t + c * width + j + p * VL), acc[p]);
-        }
-        for (int p = 0; p < VECTORS; p++)
-            v_store(row + j + p * VL, v_mul(acc[p], s));
-    }
-    for (; j < width; j += VL) {
-        vec acc = v_zero();
-        for (int64_t c = 0; c < d; c++)
-            acc = v_fma(v_set1(q[c]), v_load(t + c * width + j), acc);
-        v_store(row + j, v_mul(acc, s));
-    }
+    real lane[VL], m;
+    v_store(lane, v);
+    m = lane[0];
+    for (int i = 1; i < VL; i++)
+        m = lane[i] > m ? lane[i] : m;
+    return m;
 }
 
-/* Probabilities of query i in p[0 .. lk-1]; zeros from there to the padded width. */
-static void probabilities(const ad_attention_shape *s, int64_t i, const real *kt, const real *q, const real *bias, const real *hide,
-                          real *p)
+/* Products of one query become probabilities; zeros from lk to the padded width. */
+static void softmax_row(int64_t lk, real scale, const real *bias, const real *hide, real *p)
 {
-    int64_t lk = s->lk, width = padded(lk);
-    products(width, s->d, kt, q + i * s->stride, (real)s->scale, p);
-    real largest = -INFINITY;
-    for (int64_t j = 0; j < lk; j++) {
-        if (bias) p[j] += bias[i * lk + j];
-        if (hide) p[j] += hide[i * lk + j];
-        largest = p[j] > largest ? p[j] : largest;
+    vec s = v_set1(scale), least = v_set1(-INFINITY), largest = least;
+    for (int64_t j = 0; j < lk; j += VL) {
+        vec v = v_mul(v_load(p + j), s);
+        if (bias) v = v_add(v, v_load_n(bias + j, lk - j));
+        if (hide) v = v_add(v, v_load_n(hide + j, lk - j));
+        v = v_blend(v_first(lk - j), v, least);
+        v_store(p + j, v);
+        largest = v_max(v, largest);
     }
-    vec shift = v_set1(largest);
+    vec shift = v_set1(largest_lane(largest));
     sum16 sum = sum16_zero();
-    for (int64_t j = 0; j < width; j += LANES)
+    for (int64_t j = 0; j < lk; j += LANES)
         for (int k = 0; k < PARTS; k++) {
             int64_t at = j + k * VL;
             vec e = v_blend(v_first(lk - at), v_exp(v_sub(v_load(p + at), shift)), v_zero());
@@ -77,93 +157,74 @@ static void probabilities(const ad_attention_shape *s, int64_t i, const real *kt
             sum16_add(&sum, k, e);
         }
     vec inverse = v_set1(1 / sum16_fold(&sum));
-    for (int64_t j = 0; j < width; j += VL)
+    for (int64_t j = 0; j < lk; j += VL)
         v_store(p + j, v_mul(v_load(p + j), inverse));
 }
 
-/* out[0 .. d-1] = scale * sum_j p[j] * rows[j] */
-static void combine(int64_t l, int64_t d, int64_t stride, const real *p, const real *rows, real scale, real *out)
+/* Probabilities p [rows, padded(lk)] of queries i to i + rows - 1. */
+static void probabilities(const ad_attention_shape *s, int64_t i, int64_t rows, const real *kt, const real *q, const real *bias,
+                          const real *hide, real *p)
 {
-    vec s = v_set1(scale);
-    int64_t c = 0;
-    for (; c + 2 * VL <= d; c += 2 * VL) {
-        vec a = v_zero(), b = v_zero();
-        for (int64_t j = 0; j < l; j++) {
-            vec w = v_set1(p[j]);
-            a = v_fma(w, v_load(rows + j * stride + c), a);
-            b = v_fma(w, v_load(rows + j * stride + c + VL), b);
-        }
-        v_store(out + c, v_mul(a, s));
-        v_store(out + c + VL, v_mul(b, s));
-    }
-    for (; c < d; c += VL) {
-        vec a = v_zero();
-        for (int64_t j = 0; j < l; j++)
-            a = v_fma(v_set1(p[j]), v_load_n(rows + j * stride + c, d - c), a);
-        v_store_n(out + c, v_mul(a, s), d - c);
-    }
+    int64_t lk = s->lk, width = padded(lk);
+    multiply(&(product){ .m = rows, .n = width, .k = s->d, .a = q + i * s->stride, .a_row = s->stride, .a_column = 1, .b = kt,
+                         .b_row = width, .out = p, .out_row = width });
+    for (int64_t r = 0; r < rows; r++)
+        softmax_row(lk, (real)s->scale, bias ? bias + (i + r) * lk : bias, hide ? hide + (i + r) * lk : hide, p + r * width);
 }
 
-/* rows[j] += p[j] * a for every j */
-static void spread(int64_t l, int64_t d, int64_t stride, const real *p, const real *a, real scale, real *rows)
-{
-    for (int64_t c = 0; c < d; c += VL) {
-        int64_t n = d - c;
-        vec v = v_mul(v_load_n(a + c, n), v_set1(scale));
-        if (n >= VL)
-            for (int64_t j = 0; j < l; j++)
-                v_store(rows + j * stride + c, v_fma(v_set1(p[j]), v, v_load(rows + j * stride + c)));
-        else
-            for (int64_t j = 0; j < l; j++)
-                v_store_n(rows + j * stride + c, v_fma(v_set1(p[j]), v, v_load_n(rows + j * stride + c, n)), n);
-    }
-}
+/* ---- kernels ---- */
 
 void K(norm_attention)(const ad_attention_shape *s, const void *q, const void *k, const void *v, const void *bias, const void *hide,
                        void *out, void *scratch)
 {
-    real *kt = scratch, *p = kt + s->d * padded(s->lk), *y = out;
+    int64_t width = padded(s->lk);
+    real *kt = scratch, *p = kt + s->d * width, *y = out;
     transpose(s->lk, s->d, s->stride, k, kt);
-    for (int64_t i = 0; i < s->lq; i++) {
-        probabilities(s, i, kt, q, bias, hide, p);
-        combine(s->lk, s->d, s->stride, p, v, 1, y + i * s->stride);
+    for (int64_t i = 0; i < s->lq; i += AD_ATTENTION_QUERIES) {
+        int64_t rows = s->lq - i < AD_ATTENTION_QUERIES ? s->lq - i : AD_ATTENTION_QUERIES;
+        probabilities(s, i, rows, kt, q, bias, hide, p);
+        multiply(&(product){ .m = rows, .n = s->d, .k = s->lk, .a = p, .a_row = width, .a_column = 1, .b = v, .b_row = s->stride,
+                             .out = y + i * s->stride, .out_row = s->stride });
     }
 }
 
-static void clear_rows(int64_t l, int64_t d, int64_t stride, real *rows)
+/* dp becomes ds; gbias gets it, then it is scaled. */
+static void score_row(int64_t lk, real scale, const real *p, real *ds, real *gbias)
 {
-    for (int64_t j = 0; j < l; j++)
-        for (int64_t c = 0; c < d; c++)
-            rows[j * stride + c] = 0;
+    sum16 sum = sum16_zero();
+    for (int64_t j = 0; j < lk; j += LANES)
+        for (int k = 0; k < PARTS; k++)
+            sum16_add(&sum, k, v_mul(v_load(p + j + k * VL), v_load(ds + j + k * VL)));
+    vec inner = v_set1(sum16_fold(&sum)), s = v_set1(scale);
+    for (int64_t j = 0; j < lk; j += VL) {
+        vec v = v_mul(v_load(p + j), v_sub(v_load(ds + j), inner));
+        if (gbias) v_store_n(gbias + j, v_add(v_load_n(gbias + j, lk - j), v), lk - j);
+        v_store(ds + j, v_mul(v, s));
+    }
 }
 
 void K(norm_attention_gradient)(const ad_attention_shape *s, const void *q, const void *k, const void *v, const void *bias,
                                 const void *hide, const void *gout, void *gq, void *gk, void *gv, void *gbias, void *scratch)
 {
-    int64_t width = padded(s->lk);
-    real scale = (real)s->scale;
-    real *kt = scratch, *vt = kt + s->d * width, *p = vt + s->d * width, *ds = p + width;
-    real *rq = gq, *rk = gk, *rv = gv, *rb = gbias;
+    int64_t width = padded(s->lk), lk = s->lk, stride = s->stride;
+    real *kt = scratch, *vt = kt + s->d * width, *p = vt + s->d * width, *ds = p + AD_ATTENTION_QUERIES * width;
+    real *rq = gq, *rb = gbias;
     const real *query = q, *g = gout;
-    transpose(s->lk, s->d, s->stride, k, kt);
-    transpose(s->lk, s->d, s->stride, v, vt);
-    clear_rows(s->lk, s->d, s->stride, rk);
-    clear_rows(s->lk, s->d, s->stride, rv);
-    for (int64_t i = 0; i < s->lq; i++) {
-        probabilities(s, i, kt, query, bias, hide, p);
-        products(width, s->d, vt, g + i * s->stride, 1, ds);
-        sum16 sum = sum16_zero();
-        for (int64_t j = 0; j < width; j += LANES)
-            for (int h = 0; h < PARTS; h++)
-                sum16_add(&sum, h, v_mul(v_load(p + j + h * VL), v_load(ds + j + h * VL)));
-        vec inner = v_set1(sum16_fold(&sum));
-        for (int64_t j = 0; j < width; j += VL)
-            v_store(ds + j, v_mul(v_load(p + j), v_sub(v_load(ds + j), inner)));
-        if (rb)
-            for (int64_t j = 0; j < s->lk; j++)
-                rb[i * s->lk + j] += ds[j];
-        combine(s->lk, s->d, s->stride, ds, k, scale, rq + i * s->stride);
-        spread(s->lk, s->d, s->stride, ds, query + i * s->stride, scale, rk);
-        spread(s->lk, s->d, s->stride, p, g + i * s->stride, 1, rv);
+    transpose(lk, s->d, stride, k, kt);
+    transpose(lk, s->d, stride, v, vt);
+    for (int64_t i = 0; i < s->lq; i += AD_ATTENTION_QUERIES) {
+        int64_t rows = s->lq - i < AD_ATTENTION_QUERIES ? s->lq - i : AD_ATTENTION_QUERIES;
+        const real *gi = g + i * stride, *qi = query + i * stride;
+        probabilities(s, i, rows, kt, query, bias, hide, p);
+        multiply(&(product){ .m = rows, .n = width, .k = s->d, .a = gi, .a_row = stride, .a_column = 1, .b = vt, .b_row = width,
+                             .out = ds, .out_row = width });
+        for (int64_t r = 0; r < rows; r++)
+            score_row(lk, (real)s->scale, p + r * width, ds + r * width, rb ? rb + (i + r) * lk : rb);
+        multiply(&(product){ .m = rows, .n = s->d, .k = lk, .a = ds, .a_row = width, .a_column = 1, .b = k, .b_row = stride,
+                             .out = rq + i * stride, .out_row = stride });
+        multiply(&(product){ .m = lk, .n = s->d, .k = rows, .a = ds, .a_row = 1, .a_column = width, .b = qi, .b_row = stride,
+                             .out = gk, .out_row = stride, .add = i > 0 });
+        multiply(&(product){ .m = lk, .n = s->d, .k = rows, .a = p, .a_row = 1, .a_column = width, .b = gi, .b_row = stride,
+                             .out = gv, .out_row = stride, .add = i > 0 });
     }
 }

@@ -15,8 +15,10 @@ typedef struct ad_attention_shape {
     double scale;
 } ad_attention_shape;
 
-/* The scratch of both attention kernels, in numbers: k and v transposed with padded rows, and four padded rows. */
-#define AD_ATTENTION_SCRATCH(lk, d) ((2 * (d) + 4) * (((lk) + 15) / 16 * 16))
+/* Queries worked on at a time, and the scratch of both attention kernels, in numbers: k and v transposed, and for each query of a
+ * block two rows of scores, all padded to sixteen keys. */
+#define AD_ATTENTION_QUERIES 64
+#define AD_ATTENTION_SCRATCH(lk, d) ((2 * (d) + 2 * AD_ATTENTION_QUERIES) * (((lk) + 15) / 16 * 16))
 
 #define AD_NORM_KERNELS(X)                                                                                                      \
     /* Of rows x [rows, c]: the sum of each column. */                                                                          \
