@@ -100,6 +100,8 @@ op_files_layers = \
 	ops/conv_by_input.c \
 	ops/conv_by_weight.c \
 	ops/conv_transpose.c \
+	ops/extend.c \
+	ops/extend_gradient.c \
 	ops/global_avg_pool.c \
 	ops/group_norm.c \
 	ops/instance_norm.c \

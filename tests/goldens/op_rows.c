@@ -245,6 +245,31 @@ const op_row op_rows[] = {
       "y = resize(x | size=[{int x.2 * $scale_factor}, {int x.3 * $scale_factor}], factor=$scale_factor, "
       "mode=bicubic_half_pixel)", "y:i" },
 
+    { "pad_reflect", "pad_last_dim_first#=2", "x:i",
+      "y = extend(x | before=$pad_last_dim_first[0], after=$pad_last_dim_first[1], mode=reflect)", "y:i" },
+    { "pad_reflect", "pad_last_dim_first#=4", "x:i",
+      "y = extend(x | before=[$pad_last_dim_first[2], $pad_last_dim_first[0]], "
+      "after=[$pad_last_dim_first[3], $pad_last_dim_first[1]], mode=reflect)", "y:i" },
+    { "pad_reflect", "pad_last_dim_first#=6", "x:i",
+      "y = extend(x | before=[$pad_last_dim_first[4], $pad_last_dim_first[2], $pad_last_dim_first[0]], "
+      "after=[$pad_last_dim_first[5], $pad_last_dim_first[3], $pad_last_dim_first[1]], mode=reflect)", "y:i" },
+    { "pad_replicate", "pad_last_dim_first#=2", "x:i",
+      "y = extend(x | before=$pad_last_dim_first[0], after=$pad_last_dim_first[1], mode=replicate)", "y:i" },
+    { "pad_replicate", "pad_last_dim_first#=4", "x:i",
+      "y = extend(x | before=[$pad_last_dim_first[2], $pad_last_dim_first[0]], "
+      "after=[$pad_last_dim_first[3], $pad_last_dim_first[1]], mode=replicate)", "y:i" },
+    { "pad_replicate", "pad_last_dim_first#=6", "x:i",
+      "y = extend(x | before=[$pad_last_dim_first[4], $pad_last_dim_first[2], $pad_last_dim_first[0]], "
+      "after=[$pad_last_dim_first[5], $pad_last_dim_first[3], $pad_last_dim_first[1]], mode=replicate)", "y:i" },
+    { "pad_circular", "pad_last_dim_first#=2", "x:i",
+      "y = extend(x | before=$pad_last_dim_first[0], after=$pad_last_dim_first[1], mode=circular)", "y:i" },
+    { "pad_circular", "pad_last_dim_first#=4", "x:i",
+      "y = extend(x | before=[$pad_last_dim_first[2], $pad_last_dim_first[0]], "
+      "after=[$pad_last_dim_first[3], $pad_last_dim_first[1]], mode=circular)", "y:i" },
+    { "pad_circular", "pad_last_dim_first#=6", "x:i",
+      "y = extend(x | before=[$pad_last_dim_first[4], $pad_last_dim_first[2], $pad_last_dim_first[0]], "
+      "after=[$pad_last_dim_first[5], $pad_last_dim_first[3], $pad_last_dim_first[1]], mode=circular)", "y:i" },
+
     /* attention */
     { "attention_cross", "", "q:- k:- v:-", "y = attention(q, k, v | heads=$heads)", "y:-" },
     { "attention_fused_qkv", "", "x:- wqkv:l bqkv:- wo:l bo:- bias:- mask:-",
