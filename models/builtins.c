@@ -69,7 +69,8 @@ static const ad__val *rev(ad__elab *x, ad__frame *f, const ad__expr *e, const ad
     if (!plain_args(e, 1, 1)) return wrong_count(x, f, e, "rev(a..b)");
     const ad__val *v = ad__eval(x, f, e->args[0].value);
     if (v->kind == V_POISON) return v;
-    if (v->kind != V_LIST && v->kind != V_INDEXED) return ad__wrong(x, f, e->args[0].value, "type", "rev needs a range or list, not %s", ad__describe(x, v));
+    if (v->kind != V_LIST && v->kind != V_INDEXED)
+        return ad__wrong(x, f, e->args[0].value, "type", "rev needs a range or list, not %s", ad__describe(x, v));
     int n = ad__length(v);
     const ad__val **items = ad__take(x->pool, (size_t)n * sizeof *items);
     for (int i = 0; i < n; i++) items[i] = ad__item(v, n - 1 - i);
@@ -95,11 +96,14 @@ static const ad__val *power(ad__elab *x, ad__frame *f, const ad__expr *e, const 
         if (!in[0] && ad__number(a, &p)) in[0] = ad_scalar(x->t, p);
         if (in[0] && in[1]) return ad__tensor(x, ad__record(x, f, e, "pow", "", 2, in));
     }
-    if (!ad__number(a, &p) || !ad__number(b, &q)) return ad__wrong(x, f, e, "type", "pow of %s and %s", ad__describe(x, a), ad__describe(x, b));
+    if (!ad__number(a, &p) || !ad__number(b, &q))
+        return ad__wrong(x, f, e, "type", "pow of %s and %s", ad__describe(x, a), ad__describe(x, b));
     if (a->kind == V_FLOAT || b->kind == V_FLOAT || b->i < 0) return ad__float(x, pow(p, q));
     int64_t r = 1;
     for (int64_t i = 0; i < b->i; i++)
-        if (__builtin_mul_overflow(r, a->i, &r)) return ad__wrong(x, f, e, "overflow", "pow(%s, %s) does not fit in 64 bits", ad__val_text(x->pool, a), ad__val_text(x->pool, b));
+        if (__builtin_mul_overflow(r, a->i, &r))
+            return ad__wrong(x, f, e, "overflow", "pow(%s, %s) does not fit in 64 bits", ad__val_text(x->pool, a),
+                             ad__val_text(x->pool, b));
         else if (r == 0 || (r == 1 && a->i == 1)) break;
     return ad__int(x, r);
 }
@@ -122,7 +126,8 @@ static const ad__val *extreme(ad__elab *x, ad__frame *f, const ad__expr *e, cons
             ad_tensor *in[2] = { ad__tensor_of(best), ad__tensor_of(v) };
             for (int k = 0; k < 2; k++)
                 if (!in[k] && ad__number(k ? v : best, &a)) in[k] = ad_scalar(x->t, a);
-            if (!in[0] || !in[1]) return ad__wrong(x, f, e, "type", "%s of %s and %s", e->text, ad__describe(x, best), ad__describe(x, v));
+            if (!in[0] || !in[1])
+                return ad__wrong(x, f, e, "type", "%s of %s and %s", e->text, ad__describe(x, best), ad__describe(x, v));
             best = ad__tensor(x, ad__record(x, f, e, largest ? "maximum" : "minimum", "", 2, in));
             if (best->kind == V_POISON) return best;
         } else if (!ad__tensor_of(v) && !ad__number(v, &b)) {
@@ -178,7 +183,8 @@ static const ad__val *channels(ad__elab *x, ad__frame *f, const ad__expr *e, con
     const ad__val *v = ad__eval(x, f, e->args[0].value);
     ad_tensor *t = ad__tensor_of(v);
     if (v->kind == V_POISON) return v;
-    if (!t || ad_tensor_shape(t)->rank == 0) return ad__wrong(x, f, e->args[0].value, "type", "channels needs a tensor, not %s", ad__describe(x, v));
+    if (!t || ad_tensor_shape(t)->rank == 0)
+        return ad__wrong(x, f, e->args[0].value, "type", "channels needs a tensor, not %s", ad__describe(x, v));
     const ad_shape *s = ad_tensor_shape(t);
     return ad__int(x, s->dim[s->rank - 1]);
 }
@@ -194,8 +200,10 @@ static const ad__val *size(ad__elab *x, ad__frame *f, const ad__expr *e, const a
     if (!t) return ad__wrong(x, f, e->args[0].value, "type", "size needs a tensor, not %s", ad__describe(x, v));
     const ad_shape *s = ad_tensor_shape(t);
     int64_t axis = a->kind == V_INT ? (a->i < 0 ? a->i + s->rank : a->i) : -1;
-    if (a->kind == V_TEXT && strlen(a->text) == 1 && s->rank <= 5 && strchr(letters[s->rank], *a->text)) axis = strchr(letters[s->rank], *a->text) - letters[s->rank];
-    if (axis < 0 || axis >= s->rank) return ad__wrong(x, f, e->args[1].value, "index", "%s has no axis %s", ad__describe(x, v), ad__val_text(x->pool, a));
+    if (a->kind == V_TEXT && strlen(a->text) == 1 && s->rank <= 5 && strchr(letters[s->rank], *a->text))
+        axis = strchr(letters[s->rank], *a->text) - letters[s->rank];
+    if (axis < 0 || axis >= s->rank)
+        return ad__wrong(x, f, e->args[1].value, "index", "%s has no axis %s", ad__describe(x, v), ad__val_text(x->pool, a));
     return ad__int(x, s->dim[axis]);
 }
 
@@ -219,14 +227,20 @@ static const ad__val *split(ad__elab *x, ad__frame *f, const ad__expr *e, const 
     const ad__val *v = ad__eval(x, f, e->args[0].value), *n = ad__eval(x, f, e->args[1].value);
     ad_tensor *t = ad__tensor_of(v);
     int64_t axis = -1, at = 0;
-    if (v->kind == V_POISON || n->kind == V_POISON || (e->n_args == 3 && !ad__eval_int(x, f, e->args[2].value, "the axis", &axis))) return &ad__poison;
-    if (!t || ad_tensor_shape(t)->rank == 0) return ad__wrong(x, f, e->args[0].value, "type", "split needs a tensor, not %s", ad__describe(x, v));
+    if (v->kind == V_POISON || n->kind == V_POISON ||
+        (e->n_args == 3 && !ad__eval_int(x, f, e->args[2].value, "the axis", &axis)))
+        return &ad__poison;
+    if (!t || ad_tensor_shape(t)->rank == 0)
+        return ad__wrong(x, f, e->args[0].value, "type", "split needs a tensor, not %s", ad__describe(x, v));
     const ad_shape *s = ad_tensor_shape(t);
     if (axis < 0) axis += s->rank;
     if (axis < 0 || axis >= s->rank) return ad__wrong(x, f, e, "index", "%s has no such axis", ad__describe(x, v));
     int parts = n->kind == V_INT && n->i > 0 && n->i <= 4096 ? (int)n->i : n->kind == V_LIST ? n->n : 0;
     int64_t total = 0;
-    for (int i = 0; i < parts; i++) total += n->kind == V_INT ? s->dim[axis] / parts : n->items[i]->kind == V_INT && n->items[i]->i > 0 ? n->items[i]->i : INT32_MAX;
+    for (int i = 0; i < parts; i++)
+        total += n->kind == V_INT                                   ? s->dim[axis] / parts
+                 : n->items[i]->kind == V_INT && n->items[i]->i > 0 ? n->items[i]->i
+                                                                    : INT32_MAX;
     if (parts == 0 || total != s->dim[axis]) {
         ad__wrong(x, f, e, "shape", "split: %lld cannot be split into %s", (long long)s->dim[axis], ad__val_text(x->pool, n));
         ad_report_hint(x->d, "%s", ad__provenance(x, f, 1, &e->args[0].value, &v));
@@ -250,10 +264,17 @@ static const ad__val *param(ad__elab *x, ad__frame *f, const ad__expr *e, const 
     (void)first;
     if (e->n_args < 1 || e->n_args > 2 || (e->n_args == 2 && (!e->args[1].name || strcmp(e->args[1].name, "init") != 0)))
         return wrong_count(x, f, e, "param([sizes], init=\"trunc_normal(std=0.02)\")");
-    const ad__val *v = ad__eval(x, f, e->args[0].value), *init = e->n_args == 2 ? ad__eval(x, f, e->args[1].value) : ad__text(x, "zeros");
+    const ad__val *v = ad__eval(x, f, e->args[0].value),
+                  *init = e->n_args == 2 ? ad__eval(x, f, e->args[1].value) : ad__text(x, "zeros");
     if (v->kind == V_POISON || init->kind == V_POISON) return &ad__poison;
     bool good = v->kind == V_LIST && v->n <= AD_MAX_RANK && init->kind == V_TEXT;
-    ad__weight w = { .op = "param", .operand = "w", .slot = AD_SLOT_PARAM, .in = e->doc, .line = e->line, .column = e->column, .length = e->length };
+    ad__weight w = { .op = "param",
+                     .operand = "w",
+                     .slot = AD_SLOT_PARAM,
+                     .in = e->doc,
+                     .line = e->line,
+                     .column = e->column,
+                     .length = e->length };
     for (int i = 0; good && i < v->n; i++) {
         good = v->items[i]->kind == V_INT && v->items[i]->i > 0;
         w.shape.dim[w.shape.rank++] = v->items[i]->i;
@@ -298,7 +319,8 @@ static const ad__val *penalty(ad__elab *x, ad__frame *f, const ad__expr *e, cons
     }
     for (int i = 0; kind && kind->kind == V_TEXT && i < 3; i++)
         if (strcmp(kind->text, kinds[i]) == 0) known = i;
-    if (n < 1 || known < 0) return wrong_count(x, f, e, "penalty(\"conv.w\", .., except=\"..\", kind=\"square\"|\"half_square\"|\"norm\")");
+    if (n < 1 || known < 0)
+        return wrong_count(x, f, e, "penalty(\"conv.w\", .., except=\"..\", kind=\"square\"|\"half_square\"|\"norm\")");
     const ad__val *total = NULL;
     for (int i = 0; i < x->n_leaves; i++) {
         const ad__weight *w = &x->m->weights[i];

@@ -34,7 +34,8 @@ static const ad__val *no_argument(ad__elab *x, ad__frame *f, const ad__expr *e, 
     int n = 0;
     for (int i = 0; i < b->n_formals && n < 64; i++) known[n++] = b->formals[i].name;
     const char *near = ad_nearest(arg->name, n, known);
-    ad__wrong_at(x, f, e->doc, arg->line, arg->column, arg->length, "unknown-argument", "block '%s' has no argument '%s'", b->name, arg->name);
+    ad__wrong_at(x, f, e->doc, arg->line, arg->column, arg->length, "unknown-argument", "block '%s' has no argument '%s'",
+                 b->name, arg->name);
     if (near) ad_report_hint(x->d, "did you mean '%s'?", near);
     return NULL;
 }
@@ -59,11 +60,12 @@ static bool bind(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__block_d
             no_argument(x, f, e, b, arg);
             good = false;
         } else if (at >= b->n_formals) {
-            ad__wrong(x, f, arg->value, "arguments", "block '%s' takes %d argument%s, not %d", b->name, b->n_formals, b->n_formals == 1 ? "" : "s",
-                      e->n_args);
+            ad__wrong(x, f, arg->value, "arguments", "block '%s' takes %d argument%s, not %d", b->name, b->n_formals,
+                      b->n_formals == 1 ? "" : "s", e->n_args);
             return false;
         } else if (values[at]) {
-            ad__wrong_at(x, f, e->doc, arg->line, arg->column, arg->length, "arguments", "argument '%s' is given twice", b->formals[at].name);
+            ad__wrong_at(x, f, e->doc, arg->line, arg->column, arg->length, "arguments", "argument '%s' is given twice",
+                         b->formals[at].name);
             good = false;
         } else {
             values[at] = v;
@@ -104,7 +106,8 @@ static bool bind_sites(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__b
         *to = (ad__binding){ .with = w, .has_index = w->index != NULL };
         if (!has_site(&b->body, w->site)) {
             if (inner->broken) return false;
-            ad__wrong_at(x, f, e->doc, w->line, w->column, w->length, "unknown-site", "block '%s' has no site '%s'", b->name, w->site);
+            ad__wrong_at(x, f, e->doc, w->line, w->column, w->length, "unknown-site", "block '%s' has no site '%s'", b->name,
+                         w->site);
             return false;
         }
         if (w->index && !ad__eval_int(x, f, w->index, "an index", &to->index)) return false;
@@ -120,7 +123,8 @@ static bool calls_itself(ad__elab *x, ad__frame *f, const ad__expr *e, const ad_
     for (ad__frame *g = f; g; g = g->up)
         if (g->block == b) {
             const char *way = b->name;
-            for (ad__frame *h = f; h != g; h = h->up) way = ad__take_format(x->pool, "%s -> %s", h->block ? h->block->name : "?", way);
+            for (ad__frame *h = f; h != g; h = h->up)
+                way = ad__take_format(x->pool, "%s -> %s", h->block ? h->block->name : "?", way);
             ad__wrong(x, f, e, "recursion", "block '%s' calls itself: %s -> %s", b->name, b->name, way);
             return true;
         }
@@ -139,7 +143,8 @@ static const char *net_call_path(ad__elab *x, const char *path)
     return path;
 }
 
-const ad__val *ad__expand(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__block_def *b, const ad__net *net, const char *net_path)
+const ad__val *ad__expand(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__block_def *b, const ad__net *net,
+                          const char *net_path)
 {
     ad__frame *inner = ad__take(x->pool, sizeof *inner);
     *inner = (ad__frame){ .up = f, .call = e, .block = b, .depth = f->depth + 1 };
@@ -160,10 +165,12 @@ const ad__val *ad__expand(ad__elab *x, ad__frame *f, const ad__expr *e, const ad
     for (int i = 0; i < inner->n_bindings; i++) {
         const ad__binding *w = &inner->bindings[i];
         if (w->used || !inner->returned || inner->broken) continue;
-        ad__wrong_at(x, f, e->doc, w->with->line, w->with->column, w->with->length, "unused-with", "'with %s' changes nothing: %s", w->with->site,
+        ad__wrong_at(x, f, e->doc, w->with->line, w->with->column, w->with->length, "unused-with",
+                     "'with %s' changes nothing: %s", w->with->site,
                      w->has_index ? "that element is never drawn" : "the site is never drawn");
     }
-    if (!inner->returned && !inner->result && !inner->broken) ad__wrong(x, f, e, "no-return", "block '%s' returns nothing", b->name);
+    if (!inner->returned && !inner->result && !inner->broken)
+        ad__wrong(x, f, e, "no-return", "block '%s' returns nothing", b->name);
     return inner->result ? inner->result : &ad__poison;
 }
 
@@ -208,7 +215,8 @@ const ad__val *ad__call(ad__elab *x, ad__frame *f, const ad__expr *e)
     }
     if (e->n_withs) {
         const ad__with *w = &e->withs[0];
-        ad__wrong_at(x, f, e->doc, w->line, w->column, w->length, "unknown-site", "'%s' is not a net or block: it has no site '%s'", e->text, w->site);
+        ad__wrong_at(x, f, e->doc, w->line, w->column, w->length, "unknown-site",
+                     "'%s' is not a net or block: it has no site '%s'", e->text, w->site);
         return &ad__poison;
     }
     ad__builtin builtin = ad__find_builtin(e->text);

@@ -61,7 +61,8 @@ static void resolve_nets(ad_model *m, ad_diagnostics *d)
         for (; k < m->n_blocks && k < 256; k++) names[k] = m->blocks[k].name;
         ad_span at = ad_document_span(n->in, n->node);
         const char *near = n->node->text ? ad_nearest(n->node->text, k, names) : NULL;
-        ad_report(d, AD_SEVERITY_ERROR, "unknown-block", &at, "net '%s': no block '%s'", n->name, n->node->text ? n->node->text : "");
+        ad_report(d, AD_SEVERITY_ERROR, "unknown-block", &at, "net '%s': no block '%s'", n->name,
+                  n->node->text ? n->node->text : "");
         if (near) ad_report_hint(d, "did you mean '%s'?", near);
     }
 }
@@ -149,7 +150,9 @@ static void make_rows(ad__elab *x)
     bool *seen = ad__take(x->pool, (size_t)x->n_leaves * sizeof *seen);
     for (int i = 0; i < x->made.n; i++) {
         m->rows = ad__more(&m->pool, m->rows, m->n_rows, sizeof *m->rows);
-        m->rows[m->n_rows++] = (ad_model_row){ ad__take_text(&m->pool, x->made.list[i].name), "input", symbolic(ad_tensor_shape(x->made.list[i].value)), 0, 0, 0 };
+        m->rows[m->n_rows++] = (ad_model_row){
+            ad__take_text(&m->pool, x->made.list[i].name), "input", symbolic(ad_tensor_shape(x->made.list[i].value)), 0, 0, 0
+        };
     }
     for (int i = 0; ad_tape_record(x->t, i, &r); i++) {
         int64_t n = new_weights(x, &r, seen);
@@ -164,7 +167,9 @@ static void make_rows(ad__elab *x)
             continue;
         }
         m->rows = ad__more(&m->pool, m->rows, m->n_rows, sizeof *m->rows);
-        m->rows[m->n_rows++] = (ad_model_row){ ad__take_text(&m->pool, path), r.op->name, symbolic(ad_tensor_shape(r.out[0])), n, macs, r.place ? r.place->line : 0 };
+        m->rows[m->n_rows++] = (ad_model_row){
+            ad__take_text(&m->pool, path), r.op->name, symbolic(ad_tensor_shape(r.out[0])), n, macs, r.place ? r.place->line : 0
+        };
     }
 }
 
@@ -280,7 +285,8 @@ static void expect_one(ad_model *m, ad_diagnostics *d, const ad_node *node, cons
     }
 }
 
-static void want_node(ad_model *m, ad_diagnostics *d, const char *name, const ad_document *in, const ad_node *node, const ad__val **want)
+static void want_node(ad_model *m, ad_diagnostics *d, const char *name, const ad_document *in, const ad_node *node,
+                      const ad__val **want)
 {
     for (int k = 0; k < m->n_params; k++)
         if (strcmp(m->params[k].name, name) == 0) want[k] = ad__keep_value(m, ad__param_value(m, &m->params[k], in, node, d));
@@ -305,7 +311,8 @@ static void want_text(ad_model *m, ad_diagnostics *d, const char *text, const ad
 
 static void want_map(ad_model *m, ad_diagnostics *d, const ad_document *in, const ad_node *map, const ad__val **want)
 {
-    for (int i = 0; map && map->kind == AD_NODE_MAP && i < map->n; i++) want_node(m, d, map->keys[i]->text, in, map->items[i], want);
+    for (int i = 0; map && map->kind == AD_NODE_MAP && i < map->n; i++)
+        want_node(m, d, map->keys[i]->text, in, map->items[i], want);
 }
 
 /* Whether the parameters are the defaults but for what the entry's profile and settings say. */
@@ -314,7 +321,8 @@ static bool entry_applies(ad_model *m, ad_diagnostics *d, const ad_node *entry)
     const ad__val **want = ad__take(&m->pool, (size_t)m->n_params * sizeof *want);
     const ad_node *set = ad_node_find(entry, "set"), *profile = ad_node_find(entry, "profile");
     for (int k = 0; k < m->n_params; k++) want[k] = m->params[k].standard;
-    if (profile && profile->text) want_map(m, d, m->profiles_in, ad_node_find(ad_node_find(m->profiles, profile->text), "set"), want);
+    if (profile && profile->text)
+        want_map(m, d, m->profiles_in, ad_node_find(ad_node_find(m->profiles, profile->text), "set"), want);
     if (set && set->kind == AD_NODE_SCALAR) want_text(m, d, set->text, want);
     else want_map(m, d, m->expect_in, set, want);
     for (int k = 0; k < m->n_params; k++)

@@ -104,8 +104,15 @@ void ad_report(ad_diagnostics *d, ad_severity severity, const char *code, const 
     if (!it) return;
     va_list arguments;
     va_start(arguments, format);
-    it->d = (ad_diagnostic){ .severity = severity, .code = keep(d, code), .file = keep(d, at->file), .line = at->line, .column = at->column,
-                             .length = at->length, .message = keep_format(d, format, arguments), .hint = "", .notes = it->notes,
+    it->d = (ad_diagnostic){ .severity = severity,
+                             .code = keep(d, code),
+                             .file = keep(d, at->file),
+                             .line = at->line,
+                             .column = at->column,
+                             .length = at->length,
+                             .message = keep_format(d, format, arguments),
+                             .hint = "",
+                             .notes = it->notes,
                              .source = keep(d, at->source) };
     va_end(arguments);
     insert(d, it);
@@ -148,7 +155,8 @@ static int distance(const char *a, const char *b)
             int best = before[j - 1] + (a[i - 1] != b[j - 1]);
             if (before[j] + 1 < best) best = before[j] + 1;
             if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && older[j - 2] + 1 < best) best = older[j - 2] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && older[j - 2] + 1 < best)
+                best = older[j - 2] + 1;
             now[j] = best;
         }
     }
@@ -219,8 +227,8 @@ static int width(uint32_t c)
 {
     if (c >= 0x300 && c <= 0x36f) return 0;
     bool wide = (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) || (c >= 0xac00 && c <= 0xd7a3) ||
-                (c >= 0xf900 && c <= 0xfaff) || (c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) || (c >= 0x1f300 && c <= 0x1faff) ||
-                (c >= 0x20000 && c <= 0x3fffd);
+                (c >= 0xf900 && c <= 0xfaff) || (c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
+                (c >= 0x1f300 && c <= 0x1faff) || (c >= 0x20000 && c <= 0x3fffd);
     return wide ? 2 : 1;
 }
 
@@ -247,7 +255,8 @@ static void put_source(writer *w, const ad_diagnostic *d, int *start, int *colum
 
 static void put_one(writer *w, const ad_diagnostic *d, bool color)
 {
-    const char *bold = color ? "\033[1m" : "", *red = color ? (d->severity == AD_SEVERITY_ERROR ? "\033[1;31m" : "\033[1;35m") : "";
+    const char *bold = color ? "\033[1m" : "",
+               *red = color ? (d->severity == AD_SEVERITY_ERROR ? "\033[1;31m" : "\033[1;35m") : "";
     const char *plain = color ? "\033[0m" : "", *kind = d->severity == AD_SEVERITY_ERROR ? "error" : "warning";
     if (d->line > 0) print(w, "%s%s:%d:%d: %s%s:%s %s", bold, d->file, d->line, d->column, red, kind, plain, d->message);
     else print(w, "%s%s%s%s%s:%s %s", bold, d->file, *d->file ? ": " : "", red, kind, plain, d->message);

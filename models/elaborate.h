@@ -11,7 +11,18 @@
 
 /* ---- values ---- */
 
-typedef enum ad__val_kind { V_POISON, V_BOOL, V_INT, V_FLOAT, V_TEXT, V_LIST, V_RECORD, V_TENSOR, V_SITE, V_INDEXED } ad__val_kind;
+typedef enum ad__val_kind {
+    V_POISON,
+    V_BOOL,
+    V_INT,
+    V_FLOAT,
+    V_TEXT,
+    V_LIST,
+    V_RECORD,
+    V_TENSOR,
+    V_SITE,
+    V_INDEXED
+} ad__val_kind;
 
 typedef struct ad__family ad__family;
 typedef struct ad__site {
@@ -182,9 +193,10 @@ const char *ad__with_b(ad__elab *x, const char *message);
 
 /* ---- reporting (trace.c): at an expression, with the way that led there as notes ---- */
 
-const ad__val *ad__wrong(ad__elab *x, ad__frame *f, const ad__expr *at, const char *code, const char *format, ...) AD_PRINTF(5, 6);
-void ad__wrong_at(ad__elab *x, ad__frame *f, const ad_document *doc, int line, int column, int length, const char *code, const char *format, ...)
-    AD_PRINTF(8, 9);
+const ad__val *ad__wrong(ad__elab *x, ad__frame *f, const ad__expr *at, const char *code, const char *format, ...)
+    AD_PRINTF(5, 6);
+void ad__wrong_at(ad__elab *x, ad__frame *f, const ad_document *doc, int line, int column, int length, const char *code,
+                  const char *format, ...) AD_PRINTF(8, 9);
 void ad__trace(ad__elab *x, ad__frame *f);                  /* adds the notes to the last report */
 /* Says where the operands come from: "'up' is [B,64,64,64] (line 29)"; for the hint. */
 const char *ad__provenance(ad__elab *x, ad__frame *f, int n, ad__expr *const *exprs, const ad__val *const *values);
@@ -211,10 +223,11 @@ typedef struct ad__preset {
 } ad__preset;
 const ad__val *ad__op_call(ad__elab *x, ad__frame *f, const ad__expr *e, const ad_op *op, const ad__preset *preset);
 /* Records an op of the table by name on given tensors; attributes as text. NULL after reporting at `e`. */
-ad_tensor *ad__record(ad__elab *x, ad__frame *f, const ad__expr *e, const char *op, const char *attributes, int n, ad_tensor *const *in);
+ad_tensor *ad__record(ad__elab *x, ad__frame *f, const ad__expr *e, const char *op, const char *attributes, int n,
+                      ad_tensor *const *in);
 /* The same under another part of the path than the op's name: "" for the draw of a site, whose path is its identity. */
-ad_tensor *ad__record_as(ad__elab *x, ad__frame *f, const ad__expr *e, const char *part, const char *op, const char *attributes, int n,
-                         ad_tensor *const *in);
+ad_tensor *ad__record_as(ad__elab *x, ad__frame *f, const ad__expr *e, const char *part, const char *op, const char *attributes,
+                         int n, ad_tensor *const *in);
 /* "/conv", or "/conv#2" for the second call of that name under the same target in an expansion of the block. */
 const char *ad__part(ad__elab *x, ad__frame *f, const char *name);
 /* Makes the records that follow belong to `e`; `part` as from ad__part. */
@@ -223,7 +236,8 @@ void ad__place(ad__elab *x, ad__frame *f, const ad__expr *e, const char *part);
 ad_tensor *ad__weight_leaf(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__weight *want);
 /* The initialiser of a weight: what `init:` says of its path, else `standard`. False after reporting. */
 bool ad__resolve_init(ad__elab *x, ad__frame *f, const ad__expr *e, ad__weight *w, const char *standard);
-const ad__val *ad__expand(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__block_def *block, const ad__net *net, const char *net_path);
+const ad__val *ad__expand(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__block_def *block, const ad__net *net,
+                          const char *net_path);
 /* "h[2,1]": a target with its own index, else the loop variables around it. */
 const char *ad__target(ad__elab *x, ad__frame *f, const char *name, bool has_index, int64_t index);
 void ad__run_body(ad__elab *x, ad__frame *f, const ad__body *body);

@@ -98,7 +98,8 @@ static const ad__val *ints(ad__elab *x, ad__frame *f, const ad__expr *e, ad__sig
 {
     int64_t r = 0;
     bool over = false;
-    if ((sign == SIGN_FLOOR || sign == SIGN_MOD || sign == SIGN_DIV) && b == 0) return ad__wrong(x, f, e, "division", "division by zero");
+    if ((sign == SIGN_FLOOR || sign == SIGN_MOD || sign == SIGN_DIV) && b == 0)
+        return ad__wrong(x, f, e, "division", "division by zero");
     switch (sign) {
     case SIGN_ADD: over = __builtin_add_overflow(a, b, &r); break;
     case SIGN_SUB: over = __builtin_sub_overflow(a, b, &r); break;
@@ -111,13 +112,15 @@ static const ad__val *ints(ad__elab *x, ad__frame *f, const ad__expr *e, ad__sig
     case SIGN_GT: return ad__bool(x, a > b);
     default: return ad__bool(x, a >= b);
     }
-    if (over) return ad__wrong(x, f, e, "overflow", "%" PRId64 " %s %" PRId64 " does not fit in 64 bits", a, ad__sign_text(sign), b);
+    if (over)
+        return ad__wrong(x, f, e, "overflow", "%" PRId64 " %s %" PRId64 " does not fit in 64 bits", a, ad__sign_text(sign), b);
     return ad__int(x, r);
 }
 
 static const ad__val *floats(ad__elab *x, ad__frame *f, const ad__expr *e, ad__sign sign, double a, double b)
 {
-    if ((sign == SIGN_FLOOR || sign == SIGN_MOD || sign == SIGN_DIV) && b == 0) return ad__wrong(x, f, e, "division", "division by zero");
+    if ((sign == SIGN_FLOOR || sign == SIGN_MOD || sign == SIGN_DIV) && b == 0)
+        return ad__wrong(x, f, e, "division", "division by zero");
     switch (sign) {
     case SIGN_ADD: return ad__float(x, a + b);
     case SIGN_SUB: return ad__float(x, a - b);
@@ -133,7 +136,8 @@ static const ad__val *floats(ad__elab *x, ad__frame *f, const ad__expr *e, ad__s
 }
 
 /* A tensor and a number: one record with the number as attribute. */
-static const ad__val *with_number(ad__elab *x, ad__frame *f, const ad__expr *e, ad__sign sign, ad_tensor *t, double c, bool number_left)
+static const ad__val *with_number(ad__elab *x, ad__frame *f, const ad__expr *e, ad__sign sign, ad_tensor *t, double c,
+                                  bool number_left)
 {
     char attr[64];
     ad_tensor *in[1] = { t };
@@ -154,8 +158,10 @@ static const ad__val *with_number(ad__elab *x, ad__frame *f, const ad__expr *e, 
 
 static const ad__val *tensors(ad__elab *x, ad__frame *f, const ad__expr *e, ad__sign sign, const ad__val *a, const ad__val *b)
 {
-    static const char *const ops[] = { [SIGN_ADD] = "add", [SIGN_SUB] = "sub", [SIGN_MUL] = "mul", [SIGN_DIV] = "div", [SIGN_LT] = "less",
-                                       [SIGN_LE] = "less_equal", [SIGN_GT] = "greater", [SIGN_GE] = "greater_equal", [SIGN_EQ] = "equal" };
+    static const char *const ops[] = {
+        [SIGN_ADD] = "add",       [SIGN_SUB] = "sub",    [SIGN_MUL] = "mul",          [SIGN_DIV] = "div", [SIGN_LT] = "less",
+        [SIGN_LE] = "less_equal", [SIGN_GT] = "greater", [SIGN_GE] = "greater_equal", [SIGN_EQ] = "equal"
+    };
     ad_tensor *in[2] = { ad__tensor_of(a), ad__tensor_of(b) };
     double c;
     if ((size_t)sign >= sizeof ops / sizeof *ops || !ops[sign])
@@ -199,7 +205,8 @@ static bool condition(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__va
     if ((*out)->kind == V_BOOL) return true;
     if ((*out)->kind != V_POISON) {
         ad__wrong(x, f, e, "type", "expected a condition, found %s", ad__describe(x, *out));
-        if (ad__tensor_of(*out)) ad_report_hint(x->d, "conditions are decided when the model is built; for tensors use where(c, a, b)");
+        if (ad__tensor_of(*out))
+            ad_report_hint(x->d, "conditions are decided when the model is built; for tensors use where(c, a, b)");
     }
     *out = &ad__poison;
     return false;
@@ -260,7 +267,8 @@ static const ad__val *generator(ad__elab *x, ad__frame *f, const ad__expr *e)
 {
     const ad__val *over = ad__eval(x, f, e->b);
     if (over->kind == V_POISON) return over;
-    if (over->kind != V_LIST && over->kind != V_INDEXED) return ad__wrong(x, f, e->b, "type", "'for' needs a range or a list, not %s", ad__describe(x, over));
+    if (over->kind != V_LIST && over->kind != V_INDEXED)
+        return ad__wrong(x, f, e->b, "type", "'for' needs a range or a list, not %s", ad__describe(x, over));
     ad__frame bare = { .what = "an expression" }, *in = f ? f : &bare;
     int n = ad__length(over);
     const ad__val **items = ad__take(x->pool, (size_t)n * sizeof *items);
@@ -283,7 +291,8 @@ static const ad__val *element(ad__elab *x, ad__frame *f, const ad__expr *e, cons
         if (found) return found->value;
         ad__wrong(x, f, e, "unknown-element", "'%s' has no element [%" PRId64 "]", v->indexed->name, i);
         if (v->indexed->n)
-            ad_report_hint(x->d, "defined so far: [%" PRId64 "] to [%" PRId64 "]", v->indexed->list[0].index, v->indexed->list[v->indexed->n - 1].index);
+            ad_report_hint(x->d, "defined so far: [%" PRId64 "] to [%" PRId64 "]", v->indexed->list[0].index,
+                           v->indexed->list[v->indexed->n - 1].index);
         return &ad__poison;
     }
     if (i >= 0 && i < v->n) return v->items[i];

@@ -64,7 +64,9 @@ static void one_record(ad__elab *x, int i, const ad_record_info *r, char **text)
     for (int k = 0; k < r->n_in; k++) ad__append(text, "%s%s", k ? ", " : "", r->in[k] ? called(x, r->in[k]) : "-");
     if (r->attr) ad_attr_text(r->op, r->attr, attributes, sizeof attributes);
     ad__append(text, ")%s%s -> %s", *attributes ? " " : "", attributes, ad__shape(x, ad_tensor_shape(r->out[0])));
-    if (r->place) ad__append(text, "  @ %s:%d:%d %s", r->place->file, r->place->line, r->place->column, r->place->path ? r->place->path : "");
+    if (r->place)
+        ad__append(text, "  @ %s:%d:%d %s", r->place->file, r->place->line, r->place->column,
+                   r->place->path ? r->place->path : "");
     ad__append(text, "\n");
 }
 
@@ -73,7 +75,8 @@ void ad__expand_head(ad_model *m, char **text)
     if (!(*text = calloc(1, 64))) return;
     ad__append(text, "adze 1 model %s\n", m->name ? m->name : "?");
     for (int i = 0; i < m->n_params; i++)
-        ad__append(text, "set %s = %s\n", m->params[i].name, m->params[i].value ? ad__val_text(&m->pool, m->params[i].value) : "?");
+        ad__append(text, "set %s = %s\n", m->params[i].name,
+                   m->params[i].value ? ad__val_text(&m->pool, m->params[i].value) : "?");
 }
 
 void ad__expand_program(ad__elab *x, char **text)
@@ -81,15 +84,18 @@ void ad__expand_program(ad__elab *x, char **text)
     ad_record_info r;
     const ad__val *result = x->frame->result;
     ad__append(text, "program %s%s\n", x->prog->name, x->training ? " training" : "");
-    for (int i = 0; i < x->made.n; i++) ad__append(text, "input %s %s\n", x->made.list[i].name, ad__shape(x, ad_tensor_shape(x->made.list[i].value)));
+    for (int i = 0; i < x->made.n; i++)
+        ad__append(text, "input %s %s\n", x->made.list[i].name, ad__shape(x, ad_tensor_shape(x->made.list[i].value)));
     for (int i = 0; i < x->n_scalars; i++) ad__append(text, "scalar %s = %.9g\n", x->scalars[i].name, x->scalars[i].standard);
     for (int i = 0; ad_tape_record(x->t, i, &r); i++) one_record(x, i, &r, text);
     for (int i = 0; i < x->n_sites; i++)
-        ad__append(text, "site %s %s mean %s scale %s value %s\n", x->sites[i]->path, ad__family_name(x->sites[i]->family), called(x, x->sites[i]->mean),
-                   called(x, x->sites[i]->scale), called(x, x->sites[i]->value));
-    for (int i = 0; i < x->n_kls; i++) ad__append(text, "kl %s %s %s = %s\n", x->kls[i].name, x->kls[i].q->path, x->kls[i].p->path, called(x, x->kls[i].value));
+        ad__append(text, "site %s %s mean %s scale %s value %s\n", x->sites[i]->path, ad__family_name(x->sites[i]->family),
+                   called(x, x->sites[i]->mean), called(x, x->sites[i]->scale), called(x, x->sites[i]->value));
+    for (int i = 0; i < x->n_kls; i++)
+        ad__append(text, "kl %s %s %s = %s\n", x->kls[i].name, x->kls[i].q->path, x->kls[i].p->path, called(x, x->kls[i].value));
     for (int i = 0; result && result->kind == V_RECORD && i < result->n; i++)
-        if (ad__tensor_of(result->items[i])) ad__append(text, "output %s = %s\n", result->names[i], called(x, ad__tensor_of(result->items[i])));
+        if (ad__tensor_of(result->items[i]))
+            ad__append(text, "output %s = %s\n", result->names[i], called(x, ad__tensor_of(result->items[i])));
     if (x->loss) ad__append(text, "minimize %s\n", called(x, x->loss));
 }
 
@@ -108,8 +114,8 @@ void ad__expand_weights(ad_model *m, char **text)
     char shape[AD_SHAPE_TEXT], init[96];
     for (int i = 0; i < m->n_weights; i++) {
         const ad__weight *w = &m->weights[i];
-        ad__append(text, "%s %s %s %s %s\n", w->slot == AD_SLOT_PARAM ? "weight" : "state", w->path, ad_shape_text(&w->shape, shape), layouts[w->layout],
-                   init_text(&w->init, init, sizeof init));
+        ad__append(text, "%s %s %s %s %s\n", w->slot == AD_SLOT_PARAM ? "weight" : "state", w->path,
+                   ad_shape_text(&w->shape, shape), layouts[w->layout], init_text(&w->init, init, sizeof init));
     }
 }
 

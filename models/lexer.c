@@ -116,8 +116,8 @@ static void text(lexer *x)
 
 static void sign(lexer *x)
 {
-    static const char *const signs[] = { ":=", "//", "..", "==", "!=", "<=", ">=", "<", ">", "=", "~", "|", "+", "-", "*", "/", "%",
-                                         "(", ")", "[", "]", ",", ".", NULL };
+    static const char *const signs[] = { ":=", "//", "..", "==", "!=", "<=", ">=", "<", ">", "=", "~", "|",
+                                         "+",  "-",  "*",  "/",  "%",  "(",  ")",  "[", "]", ",", ".", NULL };
     for (const char *const *s = signs; *s; s++)
         if (strncmp(x->at, *s, strlen(*s)) == 0) {
             add(x, T_SIGN, strlen(*s));
@@ -125,13 +125,18 @@ static void sign(lexer *x)
         }
     uint32_t c;
     int n = ad__utf8(x->at, &c);
-    const char *hint = *x->at == '^' ? "powers are pow(a, b)" : *x->at == '&' ? "write 'and'" : *x->at == '!' ? "write 'not'" : "";
+    const char *hint = *x->at == '^'   ? "powers are pow(a, b)"
+                       : *x->at == '&' ? "write 'and'"
+                       : *x->at == '!' ? "write 'not'"
+                                       : "";
     bad(x, (size_t)n, ad__take_format(x->pool, "unexpected character '%.*s'", n, x->at), hint);
 }
 
 ad__token *ad__lex(ad__pool *pool, const ad_node *node)
 {
-    lexer x = { .pool = pool, .node = node, .at = node->text, .column = node->column + (node->quote == '"' || node->quote == '\'') };
+    lexer x = {
+        .pool = pool, .node = node, .at = node->text, .column = node->column + (node->quote == '"' || node->quote == '\'')
+    };
     for (;;) {
         size_t blanks = strspn(x.at, " ");
         move(&x, blanks);

@@ -19,7 +19,8 @@ static void target_leak(ad__elab *x, const ad__reach *outputs)
         ad_tensor *t = x->inputs[i] ? ad__tensor_of(x->inputs[i]) : NULL;
         if (!in->info.target || !t || !ad__reach_leaf(x->t, outputs, t)) continue;
         ad_span at = ad_document_span(x->prog->in, x->prog->key);
-        ad_report(x->d, AD_SEVERITY_ERROR, "label-leak", &at, "the target '%s' reaches what program '%s' returns", in->name, x->prog->name);
+        ad_report(x->d, AD_SEVERITY_ERROR, "label-leak", &at, "the target '%s' reaches what program '%s' returns", in->name,
+                  x->prog->name);
         ad_report_hint(x->d, "at test time there is no target: use the prior, not the posterior");
     }
 }
@@ -58,8 +59,11 @@ static void norms_of_one(ad__elab *x)
         if (n > 1 || (batch && !x->training)) continue;
         ad_span at = { r.place->file, r.place->line, r.place->column, (int)strlen(r.op->name), "" };
         for (int k = 0; k < x->m->n_docs; k++)
-            if (strcmp(ad_document_file(x->m->docs[k]), r.place->file) == 0) at = ad__document_span_at(x->m->docs[k], at.line, at.column, at.length);
-        ad_report(x->d, AD_SEVERITY_WARNING, "norm-of-one", &at, batch ? "batch_norm of %s: one value a channel when the batch is 1" : "layer_norm of %s: one value to normalise",
+            if (strcmp(ad_document_file(x->m->docs[k]), r.place->file) == 0)
+                at = ad__document_span_at(x->m->docs[k], at.line, at.column, at.length);
+        ad_report(x->d, AD_SEVERITY_WARNING, "norm-of-one", &at,
+                  batch ? "batch_norm of %s: one value a channel when the batch is 1"
+                        : "layer_norm of %s: one value to normalise",
                   ad__shape(x, s));
     }
 }
@@ -102,15 +106,22 @@ static void dead_weights(ad_model *m, ad_diagnostics *d)
         for (int k = 0; k < m->n_weights; k++) {
             ad__weight *o = &m->weights[k];
             bool dead = !(m->objective.program ? o->has_gradient : o->reached) && o->slot == AD_SLOT_PARAM;
-            if (!dead || strncmp(o->path, w->path, n) != 0 || (o->path[n] != '/' && o->path[n] != '\0') || declared_dead(m, o->path)) continue;
+            if (!dead || strncmp(o->path, w->path, n) != 0 || (o->path[n] != '/' && o->path[n] != '\0') ||
+                declared_dead(m, o->path))
+                continue;
             told = told || k < i;
             elements += ad_count(&o->shape);
         }
         if (told) continue;
         ad_span at = ad__document_span_at(w->in, w->line, w->column, w->length);
         const char *stem_text = ad__take_span(&m->pool, w->path, n);
-        if (m->objective.program) ad_report(d, ad__soft(m), ad__take_format(&m->pool, "dead-weight"), &at, "no gradient reaches the %lld weights of '%s' in program '%s'", (long long)elements, stem_text, m->objective.program);
-        else ad_report(d, ad__soft(m), "dead-weight", &at, "no program needs the %lld weights of '%s'", (long long)elements, stem_text);
+        if (m->objective.program)
+            ad_report(d, ad__soft(m), ad__take_format(&m->pool, "dead-weight"), &at,
+                      "no gradient reaches the %lld weights of '%s' in program '%s'", (long long)elements, stem_text,
+                      m->objective.program);
+        else
+            ad_report(d, ad__soft(m), "dead-weight", &at, "no program needs the %lld weights of '%s'", (long long)elements,
+                      stem_text);
         ad_report_hint(d, "use them, remove them, or declare '%s' under 'dead_ok' with the reason", stem_text);
     }
 }

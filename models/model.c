@@ -76,7 +76,8 @@ static void read_documents(ad_model *m, const source *s, ad_diagnostics *d)
         bool again = m->n_docs >= MOST_EXTENDED;
         for (int i = 0; i < m->n_docs; i++) again = again || strcmp(ad_document_file(m->docs[i]), path) == 0;
         if (again) {
-            ad_report(d, AD_SEVERITY_ERROR, "extends", &at, "'%s' is extended in a circle, or more than %d files deep", path, MOST_EXTENDED);
+            ad_report(d, AD_SEVERITY_ERROR, "extends", &at, "'%s' is extended in a circle, or more than %d files deep", path,
+                      MOST_EXTENDED);
             return;
         }
         FILE *readable = fopen(path, "rb");
@@ -155,7 +156,8 @@ ad_status ad_model_open(ad_ctx *ctx, const char *ref, const ad_model_options *o,
     return open_model(ctx, &(source){ .path = ref, .zoo = o ? o->zoo : NULL }, o, d, out);
 }
 
-ad_status ad_model_parse(ad_ctx *ctx, const char *name, const char *text, size_t size, const ad_model_options *o, ad_diagnostics *d, ad_model **out)
+ad_status ad_model_parse(ad_ctx *ctx, const char *name, const char *text, size_t size, const ad_model_options *o,
+                         ad_diagnostics *d, ad_model **out)
 {
     return open_model(ctx, &(source){ .path = name, .text = text, .size = size, .zoo = o ? o->zoo : NULL }, o, d, out);
 }

@@ -48,7 +48,20 @@ typedef enum ad__expr_kind {
 } ad__expr_kind;
 
 typedef enum ad__sign {
-    SIGN_ADD, SIGN_SUB, SIGN_MUL, SIGN_DIV, SIGN_FLOOR, SIGN_MOD, SIGN_EQ, SIGN_NE, SIGN_LT, SIGN_LE, SIGN_GT, SIGN_GE, SIGN_AND, SIGN_OR
+    SIGN_ADD,
+    SIGN_SUB,
+    SIGN_MUL,
+    SIGN_DIV,
+    SIGN_FLOOR,
+    SIGN_MOD,
+    SIGN_EQ,
+    SIGN_NE,
+    SIGN_LT,
+    SIGN_LE,
+    SIGN_GT,
+    SIGN_GE,
+    SIGN_AND,
+    SIGN_OR
 } ad__sign;
 const char *ad__sign_text(ad__sign sign);
 
@@ -291,8 +304,8 @@ struct ad_model {
 /* Section of the file's top level (of the file itself, else of the one it extends); NULL if absent. */
 const ad_node *ad__model_section(const ad_model *m, const char *name, const ad_document **in);
 /* Value of an expression over the model's parameters, `let` names and the given integers, as text. */
-ad_status ad__model_eval(const ad_model *m, ad_error *e, const char *expression, int n, const char *const *names, const int64_t *values, char *out,
-                         size_t size);
+ad_status ad__model_eval(const ad_model *m, ad_error *e, const char *expression, int n, const char *const *names,
+                         const int64_t *values, char *out, size_t size);
 
 ad_error *ad__model_error(const ad_model *m);    /* the context's */
 

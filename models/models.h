@@ -52,7 +52,8 @@ typedef struct ad_span {
     int line, column, length;
     const char *source;
 } ad_span;
-AD_API void ad_report(ad_diagnostics *d, ad_severity severity, const char *code, const ad_span *at, const char *format, ...) AD_PRINTF(5, 6);
+AD_API void ad_report(ad_diagnostics *d, ad_severity severity, const char *code, const ad_span *at, const char *format, ...)
+    AD_PRINTF(5, 6);
 AD_API void ad_report_hint(ad_diagnostics *d, const char *format, ...) AD_PRINTF(2, 3);  /* of the last one */
 AD_API void ad_report_note(ad_diagnostics *d, const char *format, ...) AD_PRINTF(2, 3);  /* of the last one */
 /* The candidate nearest to `name` (edit distance at most 2, or a third of its length); NULL if none is near. */
@@ -96,7 +97,8 @@ AD_API bool ad_node_float(const ad_document *doc, const ad_node *node, ad_diagno
 AD_API bool ad_node_bool(const ad_document *doc, const ad_node *node, ad_diagnostics *d, bool *out);
 AD_API bool ad_node_text(const ad_document *doc, const ad_node *node, ad_diagnostics *d, const char **out);
 /* Reports every key of `map` that is not among `known` (with the nearest one); false if there was one. */
-AD_API bool ad_node_known_keys(const ad_document *doc, const ad_node *map, ad_diagnostics *d, const char *what, int n, const char *const *known);
+AD_API bool ad_node_known_keys(const ad_document *doc, const ad_node *map, ad_diagnostics *d, const char *what, int n,
+                               const char *const *known);
 
 /* ---- models ---- */
 
@@ -112,10 +114,11 @@ typedef struct ad_model_options {
 
 /* `ref` is "zoo:NAME" or a path. `d` may be NULL. On failure the context's error holds the rendered text: AD_EMODEL for mistakes in
  * the file, AD_EUSAGE for those in profile and set, AD_EIO for a file that cannot be read. Warnings are in `d` after a success. */
-AD_API AD_CHECKED ad_status ad_model_open(ad_ctx *borrowed, const char *ref, const ad_model_options *options, ad_diagnostics *d, ad_model **out);
+AD_API AD_CHECKED ad_status ad_model_open(ad_ctx *borrowed, const char *ref, const ad_model_options *options, ad_diagnostics *d,
+                                          ad_model **out);
 /* The same from text, `name` standing for the file in messages. */
-AD_API AD_CHECKED ad_status ad_model_parse(ad_ctx *borrowed, const char *name, const char *text, size_t size, const ad_model_options *options,
-                                           ad_diagnostics *d, ad_model **out);
+AD_API AD_CHECKED ad_status ad_model_parse(ad_ctx *borrowed, const char *name, const char *text, size_t size,
+                                           const ad_model_options *options, ad_diagnostics *d, ad_model **out);
 AD_API void ad_model_free(ad_model *m);
 
 /* Name (without ".yaml") of zoo file i in alphabetical order, into name[64]; false past the end. `zoo` as in ad_model_options. */
@@ -206,10 +209,10 @@ typedef enum ad_mode { AD_MODE_MODEL, AD_MODE_TRAIN, AD_MODE_EVAL } ad_mode;   /
 
 /* How a site gets its value in this recording, where the program itself draws it. */
 typedef enum ad_choice_kind {
-    AD_CHOICE_DRAW,          /* fresh noise, the default */
+    AD_CHOICE_DRAW, /* fresh noise, the default */
     AD_CHOICE_MEAN,
-    AD_CHOICE_NOISE,         /* standard noise from `tensor`, or from an input "eps/SITE" that is made; also for other random ops */
-    AD_CHOICE_VALUE          /* the value itself from `tensor`, or from an input "z/SITE" that is made */
+    AD_CHOICE_NOISE, /* standard noise from `tensor`, or from an input "eps/SITE" that is made; also for other random ops */
+    AD_CHOICE_VALUE /* the value itself from `tensor`, or from an input "z/SITE" that is made */
 } ad_choice_kind;
 typedef struct ad_choice {
     const char *site;        /* path, "prior/z[2]"; or a pattern ("z[*]", "*"); the last one that matches wins */
@@ -224,7 +227,7 @@ typedef struct ad_bind {
 
 typedef struct ad_record_options {
     int64_t batch;           /* 0: 1 */
-    int64_t draws;           /* more than 1, with batch 1: every site draws so many rows of one item, and what does not depend on a
+    int64_t draws; /* more than 1, with batch 1: every site draws so many rows of one item, and what does not depend on a
                               * site is computed once; outputs have `draws` rows, or one if nothing was drawn */
     ad_mode mode;
     int n_choices;
@@ -238,8 +241,8 @@ typedef struct ad_recorded ad_recorded;
 
 /* Records `program` on the tape. Every record carries the place in the model file. The names and bindings live until ad_recorded_free,
  * the tensors as long as the tape. */
-AD_API AD_CHECKED ad_status ad_model_record(const ad_model *m, const char *program, ad_tape *t, ad_params *params, const ad_record_options *options,
-                                            ad_recorded **out);
+AD_API AD_CHECKED ad_status ad_model_record(const ad_model *m, const char *program, ad_tape *t, ad_params *params,
+                                            const ad_record_options *options, ad_recorded **out);
 AD_API void ad_recorded_free(ad_recorded *r);
 
 AD_API ad_tensor *ad_recorded_loss(const ad_recorded *r);                   /* the objective's scalar; NULL in other programs */
@@ -267,7 +270,8 @@ typedef struct ad_recorded_site {
     const char *path;        /* "prior/z[2]"; the second call of a net in a program is "prior#2/z[2]" */
     const char *family;      /* "normal" */
     ad_site_origin origin;
-    ad_tensor *value, *mean, *scale, *log_variance;   /* scale is the standard deviation; log_variance NULL unless the site gave it */
+    ad_tensor *value, *mean, *scale,
+        *log_variance; /* scale is the standard deviation; log_variance NULL unless the site gave it */
     ad_tensor *noise;        /* NULL unless drawn */
     int line;
 } ad_recorded_site;
@@ -317,10 +321,11 @@ AD_API const char *ad_model_map_family(const ad_model *m, const char *json, size
 AD_API AD_CHECKED ad_status ad_model_map_config(const ad_model *m, const char *family, const char *json, size_t size,
                                                 ad_status (*f)(void *arg, const char *setting), void *arg);
 /* Value of an expression over a configuration, as text. */
-AD_API AD_CHECKED ad_status ad_model_map_eval(const ad_model *m, const char *expression, const char *json, size_t json_size, char *out, size_t size);
+AD_API AD_CHECKED ad_status ad_model_map_eval(const ad_model *m, const char *expression, const char *json, size_t json_size,
+                                              char *out, size_t size);
 /* The same of an entry of the family (`profile`, or any other plain one); AD_EUSAGE if it is absent. */
-AD_API AD_CHECKED ad_status ad_model_map_entry(const ad_model *m, const char *family, const char *entry, const char *json, size_t size,
-                                               char *out, size_t out_size);
+AD_API AD_CHECKED ad_status ad_model_map_entry(const ad_model *m, const char *family, const char *entry, const char *json,
+                                               size_t size, char *out, size_t out_size);
 AD_API bool ad_model_map_has(const ad_model *m, const char *family, const char *table);
 /* Translates `name` through a table; false if no rule matches, or the result does not fit. */
 AD_API bool ad_model_map(const ad_model *m, const char *family, const char *table, const char *name, char *out, size_t size);

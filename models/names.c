@@ -38,7 +38,8 @@ static void put(walk *w, set *s, const char *name)
     s->list[s->n++] = name;
 }
 
-static void report(walk *w, ad_severity severity, const char *code, const ad_document *doc, int line, int column, int length, const char *format, const char *name)
+static void report(walk *w, ad_severity severity, const char *code, const ad_document *doc, int line, int column, int length,
+                   const char *format, const char *name)
 {
     ad_span at = ad__document_span_at(doc, line, column, length);
     ad_report(w->d, severity, code, &at, format, name);
@@ -114,7 +115,8 @@ static void collect_defined(walk *w, const ad__body *body)
     for (int i = 0; i < body->n; i++) {
         const ad__stmt *s = body->list[i];
         if (s->kind == S_BROKEN) w->broken = true;
-        for (int k = 0; s->kind != S_RETURN_MAP && k < s->n_lhs; k++) put(w, s->kind == S_NET ? &w->local_nets : &w->defined, s->lhs[k].name);
+        for (int k = 0; s->kind != S_RETURN_MAP && k < s->n_lhs; k++)
+            put(w, s->kind == S_NET ? &w->local_nets : &w->defined, s->lhs[k].name);
         collect_defined(w, &s->body);
         collect_defined(w, &s->other);
     }
@@ -140,7 +142,8 @@ static void read_body(walk *w, const ad__body *body)
         read_body(w, &s->other);
         if ((s->kind == S_RETURN || s->kind == S_RETURN_MAP) && i + 1 < body->n) {
             const ad__stmt *next = body->list[i + 1];
-            report(w, ad__soft(w->m), "unreachable", next->doc, next->line, next->column, next->length, "nothing after a 'return' is reached%s", "");
+            report(w, ad__soft(w->m), "unreachable", next->doc, next->line, next->column, next->length,
+                   "nothing after a 'return' is reached%s", "");
             return;
         }
     }
@@ -155,11 +158,13 @@ static void unread_in(walk *w, const ad__body *body)
         for (int k = 0; k < s->n_lhs && (s->kind == S_DEFINE || s->kind == S_SITE); k++) {
             const ad__lhs *l = &s->lhs[k];
             if (has(&w->here, l->name)) continue;
-            report(w, ad__soft(w->m), "unread-name", s->doc, l->line, l->column, l->length, "'%s' is defined and never read", l->name);
+            report(w, ad__soft(w->m), "unread-name", s->doc, l->line, l->column, l->length, "'%s' is defined and never read",
+                   l->name);
         }
         for (int k = 0; k < s->n_lhs && s->kind == S_NET; k++)
             if (!has(&w->calls, s->lhs[k].name))
-                report(w, ad__soft(w->m), "unused-net", s->doc, s->lhs[k].line, s->lhs[k].column, s->lhs[k].length, "net '%s' is never called", s->lhs[k].name);
+                report(w, ad__soft(w->m), "unused-net", s->doc, s->lhs[k].line, s->lhs[k].column, s->lhs[k].length,
+                       "net '%s' is never called", s->lhs[k].name);
         unread_in(w, &s->body);
         unread_in(w, &s->other);
     }
@@ -191,7 +196,9 @@ static void check_blocks(walk *w)
         scope(w, &b->body, b->n_formals, b->formals, b->broken);
         for (int k = 0; !w->broken && !w->unknown && k < b->n_formals; k++) {
             const ad__formal *a = &b->formals[k];
-            if (!has(&w->here, a->name)) report(w, ad__soft(w->m), "unused-argument", b->in, a->line, a->column, a->length, "argument '%s' is never read", a->name);
+            if (!has(&w->here, a->name))
+                report(w, ad__soft(w->m), "unused-argument", b->in, a->line, a->column, a->length, "argument '%s' is never read",
+                       a->name);
         }
     }
 }
@@ -231,15 +238,20 @@ static void never_used(walk *w)
 {
     const ad_model *m = w->m;
     for (int i = 0; i < m->n_params; i++)
-        if (!has(&w->reads, m->params[i].name)) unused(w, m->params[i].in, m->params[i].key, "unused-parameter", "parameter '%s' is never used", m->params[i].name);
+        if (!has(&w->reads, m->params[i].name))
+            unused(w, m->params[i].in, m->params[i].key, "unused-parameter", "parameter '%s' is never used", m->params[i].name);
     for (int i = 0; i < m->n_lets; i++)
-        if (!has(&w->reads, m->lets[i].name)) unused(w, m->lets[i].in, m->lets[i].key, "unread-name", "'%s' is defined and never read", m->lets[i].name);
+        if (!has(&w->reads, m->lets[i].name))
+            unused(w, m->lets[i].in, m->lets[i].key, "unread-name", "'%s' is defined and never read", m->lets[i].name);
     for (int i = 0; i < m->n_inputs; i++)
-        if (!has(&w->reads, m->inputs[i].name)) unused(w, m->inputs[i].in, m->inputs[i].key, "unused-input", "input '%s' is never used", m->inputs[i].name);
+        if (!has(&w->reads, m->inputs[i].name))
+            unused(w, m->inputs[i].in, m->inputs[i].key, "unused-input", "input '%s' is never used", m->inputs[i].name);
     for (int i = 0; i < m->n_blocks; i++)
-        if (!has(&w->calls, m->blocks[i].name)) unused(w, m->blocks[i].in, m->blocks[i].key, "unused-block", "block '%s' is never used", m->blocks[i].name);
+        if (!has(&w->calls, m->blocks[i].name))
+            unused(w, m->blocks[i].in, m->blocks[i].key, "unused-block", "block '%s' is never used", m->blocks[i].name);
     for (int i = 0; i < m->n_nets; i++)
-        if (!has(&w->calls, m->nets[i].name)) unused(w, m->nets[i].in, m->nets[i].key, "unused-net", "net '%s' is never called", m->nets[i].name);
+        if (!has(&w->calls, m->nets[i].name))
+            unused(w, m->nets[i].in, m->nets[i].key, "unused-net", "net '%s' is never called", m->nets[i].name);
 }
 
 void ad__check_names(ad_model *m, ad_diagnostics *d)

@@ -33,7 +33,8 @@ static const ad_node *decide(ad__elab *x, ad__objective *o, const ad_node *node,
         if (!ad_node_known_keys(o->in, node, x->d, "objective", 3, keys)) return NULL;
         ad__expr *e = ad__parse_expr(parse, ad_node_find(node, "if"));
         const ad__val *v = ad__eval(x, NULL, e);
-        if (v->kind != V_BOOL && v->kind != V_POISON) ad__wrong(x, NULL, e, "type", "expected a condition, found %s", ad__describe(x, v));
+        if (v->kind != V_BOOL && v->kind != V_POISON)
+            ad__wrong(x, NULL, e, "type", "expected a condition, found %s", ad__describe(x, v));
         if (v->kind != V_BOOL) return NULL;
         const ad_node *next = ad_node_find(node, v->i ? "then" : "else");
         if (!next) return NULL;
@@ -47,13 +48,15 @@ static double number(ad__elab *x, const ad__parse *parse, const ad_node *node, c
     double value = NAN;
     ad__expr *e = ad__parse_expr(parse, node);
     const ad__val *v = ad__eval(x, NULL, e);
-    if (v->kind != V_POISON && (v->kind == V_BOOL || !ad__number(v, &value))) ad__wrong(x, NULL, e, "type", "'%s' must be a number, not %s", what, ad__describe(x, v));
+    if (v->kind != V_POISON && (v->kind == V_BOOL || !ad__number(v, &value)))
+        ad__wrong(x, NULL, e, "type", "'%s' must be a number, not %s", what, ad__describe(x, v));
     return value;
 }
 
 static void take_keys(ad__elab *x, ad_model *m, const ad_node *node, const ad__parse *parse)
 {
-    static const char *const fixed[] = { "kind", "program", "minimize", "doc" }, *const geco[] = { "constraint", "per", "decay", "rate" };
+    static const char *const fixed[] = { "kind", "program", "minimize", "doc" }, *const geco[] = { "constraint", "per", "decay",
+                                                                                                   "rate" };
     ad__objective *o = &m->objective;
     for (int i = 0; i < node->n; i++) {
         const char *key = node->keys[i]->text;
@@ -84,8 +87,13 @@ static void declare_states(ad_model *m)
 {
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         m->weights = ad__more(&m->pool, m->weights, m->n_weights, sizeof *m->weights);
-        m->weights[m->n_weights++] = (ad__weight){ .path = states[i].path, .slot = AD_SLOT_STATE, .in = m->objective.in, .line = m->objective.node->line,
-                                                   .column = m->objective.node->column, .length = 1, .reached = true,
+        m->weights[m->n_weights++] = (ad__weight){ .path = states[i].path,
+                                                   .slot = AD_SLOT_STATE,
+                                                   .in = m->objective.in,
+                                                   .line = m->objective.node->line,
+                                                   .column = m->objective.node->column,
+                                                   .length = 1,
+                                                   .reached = true,
                                                    .init = { "constant", { states[i].first, 0 } } };
     }
 }
@@ -103,7 +111,9 @@ void ad__read_objective(ad__elab *x, ad_model *m)
         if (strcmp(kind->text, kinds[i]) == 0) o->kind = (ad__objective_kind)(i + OBJECTIVE_ELBO);
     if (o->kind == OBJECTIVE_NONE) {
         ad_span at = ad_document_span(o->in, kind ? kind : node);
-        ad_report(x->d, AD_SEVERITY_ERROR, "word", &at, kind ? "unknown kind of objective '%s'" : "objective: 'kind' is missing%s", kind && kind->text ? kind->text : "");
+        ad_report(x->d, AD_SEVERITY_ERROR, "word", &at,
+                  kind ? "unknown kind of objective '%s'" : "objective: 'kind' is missing%s",
+                  kind && kind->text ? kind->text : "");
         const char *near = kind && kind->text ? ad_nearest(kind->text, 3, kinds) : NULL;
         ad_report_hint(x->d, near ? "did you mean '%s'?" : "elbo, geco or expression%s", near ? near : "");
         return;
@@ -112,7 +122,8 @@ void ad__read_objective(ad__elab *x, ad_model *m)
     else if (program->kind == AD_NODE_SCALAR && ad__find_program(m, program->text)) o->program = program->text;
     else {
         ad_span at = ad_document_span(o->in, program);
-        ad_report(x->d, AD_SEVERITY_ERROR, "unknown-program", &at, "there is no program '%s'", program->text ? program->text : "");
+        ad_report(x->d, AD_SEVERITY_ERROR, "unknown-program", &at, "there is no program '%s'",
+                  program->text ? program->text : "");
     }
     o->minimize = expression(x, o, node, &parse, "minimize");
     take_keys(x, m, node, &parse);
@@ -192,7 +203,8 @@ static ad_tensor *geco(ad__elab *x, ad__frame *f, ad_tensor *minimize)
     ad_tensor *rec = scalar_of(x, f, o->constraint, "constraint"), *per = scalar_of(x, f, o->per, "per"), *l = state(x, f, 2);
     if (!rec || !per || !l || !kappa) return NULL;
     x->average = average(x, f, rec);
-    x->constraint = two(x, f, "sub", two(x, f, "straight_through", x->average, rec), two(x, f, "mul", ad__tensor_of(kappa->value), per));
+    x->constraint = two(x, f, "sub", two(x, f, "straight_through", x->average, rec),
+                        two(x, f, "mul", ad__tensor_of(kappa->value), per));
     snprintf(rate, sizeof rate, "factor=%.17g", -o->rate);
     x->multiplier = one(x, f, "square", "", one(x, f, "softplus", "", one(x, f, "scale_gradient", rate, l)));
     x->wrt = ad__more(x->pool, x->wrt, x->n_wrt, sizeof *x->wrt);
@@ -205,7 +217,11 @@ void ad__run_objective(ad__elab *x, ad__frame *f)
     const ad__objective *o = &x->m->objective;
     ad__frame *inner = ad__take(x->pool, sizeof *inner);
     if (!o->minimize || !f->result || f->result->kind != V_RECORD || ad_tape_failed(x->t)) return;
-    *inner = (ad__frame){ .what = "the objective", .weights = "objective", .path = "objective", .stmt_weights = "objective", .stmt_path = "objective" };
+    *inner = (ad__frame){ .what = "the objective",
+                          .weights = "objective",
+                          .path = "objective",
+                          .stmt_weights = "objective",
+                          .stmt_path = "objective" };
     for (int i = 0; i < f->result->n; i++) add_local(x, inner, f->result->names[i], f->result->items[i]);
     for (int i = 0; i < o->n_scalars; i++) {
         ad_tensor *t = ad_input(x->t, o->scalars[i].name, &(ad_shape){ 0 });

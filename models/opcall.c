@@ -101,7 +101,8 @@ static bool add_attr(ad__elab *x, ad__frame *f, op_args *a, const ad_attr *s, ad
     } else if (v->kind == V_LIST && v->n <= AD_MAX_RANK) {
         out.kind = AD_VALUE_INTS;
         for (int i = 0; i < v->n; i++) {
-            if (v->items[i]->kind != V_INT) return ad__wrong(x, f, e, "type", "%s: '%s' needs a list of ints", a->op->name, s->name), false;
+            if (v->items[i]->kind != V_INT)
+                return ad__wrong(x, f, e, "type", "%s: '%s' needs a list of ints", a->op->name, s->name), false;
             out.ints.v[out.ints.n++] = v->items[i]->i;
         }
     } else {
@@ -123,7 +124,8 @@ static void unknown_attr(ad__elab *x, ad__frame *f, const ad__expr *e, const op_
         if (a->op->operands[i].role == AD_DATA) known[n++] = a->op->operands[i].name;
     const char *near = ad_nearest(arg->name, n, known), *all = "";
     for (int i = 0; i < n; i++) all = ad__take_format(x->pool, "%s%s%s", all, i ? ", " : "", known[i]);
-    ad__wrong_at(x, f, e->doc, arg->line, arg->column, arg->length, "unknown-attribute", "%s has no attribute '%s'", a->op->name, arg->name);
+    ad__wrong_at(x, f, e->doc, arg->line, arg->column, arg->length, "unknown-attribute", "%s has no attribute '%s'", a->op->name,
+                 arg->name);
     if (near) ad_report_hint(x->d, "did you mean '%s'?", near);
     else ad_report_hint(x->d, n ? "it has %s" : "it has none", all);
 }
@@ -186,7 +188,8 @@ static bool positional(ad__elab *x, ad__frame *f, op_args *a, ad__expr *e, const
     if (tensors && (a->op->flags & AD_VARIADIC)) {
         for (int i = 0; i < ad__length(v); i++) {
             const ad__val *one = ad__item(v, i);
-            if (!ad__tensor_of(one)) return ad__wrong(x, f, e, "type", "%s: a list with %s in it", a->op->name, ad__describe(x, one)), false;
+            if (!ad__tensor_of(one))
+                return ad__wrong(x, f, e, "type", "%s: a list with %s in it", a->op->name, ad__describe(x, one)), false;
             if (!give_operand(x, f, a, e, one, ad__tensor_of(one))) return false;
         }
         return true;
@@ -195,7 +198,8 @@ static bool positional(ad__elab *x, ad__frame *f, op_args *a, ad__expr *e, const
     int wanted = free_operand(a, true);
     if (wanted >= 0 && (wanted == 0 || !s)) {
         if (!ad__number(v, &c) || v->kind == V_BOOL || (wanted == 0 && a->n_operands == 1)) {
-            ad__wrong(x, f, e, "type", "%s: '%s' needs a tensor, not %s", a->op->name, a->op->operands[wanted].name, ad__describe(x, v));
+            ad__wrong(x, f, e, "type", "%s: '%s' needs a tensor, not %s", a->op->name, a->op->operands[wanted].name,
+                      ad__describe(x, v));
             return false;
         }
         return give_operand(x, f, a, e, v, ad_scalar(x->t, c));
@@ -253,7 +257,8 @@ ad_tensor *ad__weight_leaf(ad__elab *x, ad__frame *f, const ad__expr *e, const a
         return NULL;
     }
     if (!ad_shape_equal(&w->shape, &want->shape)) {
-        ad__wrong(x, f, e, "shared-shape", "'%s' is %s in this call, but the net's weight is %s", want->path, ad__shape(x, &want->shape), ad__shape(x, &w->shape));
+        ad__wrong(x, f, e, "shared-shape", "'%s' is %s in this call, but the net's weight is %s", want->path,
+                  ad__shape(x, &want->shape), ad__shape(x, &w->shape));
         ad_report_hint(x->d, "first used at line %d; all calls of a net share its weights", w->line);
         return NULL;
     }
@@ -288,9 +293,16 @@ static bool make_weight(ad__elab *x, ad__frame *f, const ad__expr *e, op_args *a
 {
     const ad_operand *o = &a->op->operands[i];
     ad_shape shapes[AD_MAX_INPUTS];
-    for (int k = 0; k < AD_MAX_INPUTS; k++) shapes[k] = k < a->n_in && a->in[k] ? *ad_tensor_shape(a->in[k]) : (ad_shape){ .rank = -1 };
-    ad__weight w = { .op = a->op->name, .operand = o->name, .slot = o->role == AD_PARAM ? AD_SLOT_PARAM : AD_SLOT_STATE, .layout = o->layout,
-                     .in = e->doc, .line = e->line, .column = e->column, .length = e->length };
+    for (int k = 0; k < AD_MAX_INPUTS; k++)
+        shapes[k] = k < a->n_in && a->in[k] ? *ad_tensor_shape(a->in[k]) : (ad_shape){ .rank = -1 };
+    ad__weight w = { .op = a->op->name,
+                     .operand = o->name,
+                     .slot = o->role == AD_PARAM ? AD_SLOT_PARAM : AD_SLOT_STATE,
+                     .layout = o->layout,
+                     .in = e->doc,
+                     .line = e->line,
+                     .column = e->column,
+                     .length = e->length };
     if (a->op->parameter(x->error, a->attr, a->n_operands, shapes, i, &w.shape) != AD_OK) {
         ad__wrong(x, f, e, "shape", "%s", engine_message(x));
         ad_report_hint(x->d, "%s", ad__provenance(x, f, a->n_in, a->exprs, a->values));
@@ -353,7 +365,8 @@ static bool plain_noise_shape(const op_args *a, int at, ad_shape *out)
 {
     ad_shape in[AD_MAX_INPUTS], result[AD_MAX_OUTPUTS], x = *ad_tensor_shape(a->in[0]);
     if (!(a->op->flags & AD_DRAWS) || attr_is(a, "training", 0) || attr_is(a, "rate", 0)) return false;
-    for (int i = 0; i < AD_MAX_INPUTS; i++) in[i] = i < a->n_in && a->in[i] ? *ad_tensor_shape(a->in[i]) : (ad_shape){ .rank = -1 };
+    for (int i = 0; i < AD_MAX_INPUTS; i++)
+        in[i] = i < a->n_in && a->in[i] ? *ad_tensor_shape(a->in[i]) : (ad_shape){ .rank = -1 };
     for (int k = 0; k < 3; k++) {
         ad_error e = { 0 };
         in[at] = x;
@@ -408,7 +421,8 @@ static bool check_logits(ad__elab *x, ad__frame *f, const op_args *a)
     if (at < 0 || !a->in[at] || !a->exprs[at] || !ad_tape_record(x->t, ad_tensor_record(a->in[at]), &r)) return true;
     for (size_t i = 0; i < sizeof makers / sizeof *makers; i++)
         if (strcmp(r.op->name, makers[i]) == 0) {
-            ad__wrong(x, f, a->exprs[at], "probabilities", "%s takes logits, but this is the output of %s", a->op->name, makers[i]);
+            ad__wrong(x, f, a->exprs[at], "probabilities", "%s takes logits, but this is the output of %s", a->op->name,
+                      makers[i]);
             ad_report_hint(x->d, "leave out the %s", makers[i]);
             return false;
         }
@@ -419,15 +433,17 @@ static bool check_logits(ad__elab *x, ad__frame *f, const op_args *a)
 static void check_reduction(ad__elab *x, const ad__expr *e, const op_args *a)
 {
     const ad_attr *s = find_attr(a->op, "pixels");
-    if (!s || s->kind != AD_ATTR_ENUM || !x->declare || !x->m->objective.program || strcmp(x->m->objective.program, x->prog->name) != 0) return;
+    if (!s || s->kind != AD_ATTR_ENUM || !x->declare || !x->m->objective.program ||
+        strcmp(x->m->objective.program, x->prog->name) != 0)
+        return;
     int now = *(const int *)(a->attr + s->offset);
     if (!x->reduction) {
         x->reduction = e;
         x->reduction_word = now;
     } else if (now != x->reduction_word) {
         ad_span at = ad__document_span_at(e->doc, e->line, e->column, e->length);
-        ad_report(x->d, AD_SEVERITY_WARNING, "mixed-reductions", &at, "this term has pixels=\"%s\", the one at line %d \"%s\"", s->words[now],
-                  x->reduction->line, s->words[x->reduction_word]);
+        ad_report(x->d, AD_SEVERITY_WARNING, "mixed-reductions", &at, "this term has pixels=\"%s\", the one at line %d \"%s\"",
+                  s->words[now], x->reduction->line, s->words[x->reduction_word]);
     }
 }
 
@@ -436,7 +452,8 @@ static bool shield_states(ad__elab *x, ad__frame *f, const ad__expr *e, op_args 
 {
     if (!x->options || !x->options->no_commits || !x->params) return true;
     for (int i = 0; i < a->n_operands; i++)
-        if (a->op->operands[i].role == AD_STATE && i < a->n_in && a->in[i] && !(a->in[i] = ad__record(x, f, e, "stop_gradient", "", 1, &a->in[i])))
+        if (a->op->operands[i].role == AD_STATE && i < a->n_in && a->in[i] &&
+            !(a->in[i] = ad__record(x, f, e, "stop_gradient", "", 1, &a->in[i])))
             return false;
     return true;
 }
@@ -462,20 +479,22 @@ const ad__val *ad__op_call(ad__elab *x, ad__frame *f, const ad__expr *e, const a
     return v->tensor ? v : &ad__poison;
 }
 
-ad_tensor *ad__record_as(ad__elab *x, ad__frame *f, const ad__expr *e, const char *part, const char *name, const char *attributes, int n,
-                         ad_tensor *const *in)
+ad_tensor *ad__record_as(ad__elab *x, ad__frame *f, const ad__expr *e, const char *part, const char *name, const char *attributes,
+                         int n, ad_tensor *const *in)
 {
     op_args *a = ad__take(x->pool, sizeof *a);
     ad_tensor *out[AD_MAX_OUTPUTS];
     a->op = ad_op_find(x->m->ctx, name);
     if (!a->op) return ad__wrong(x, f, e, "unknown-call", "this needs the op '%s', which the context does not have", name), NULL;
-    if (ad_attr_parse(x->error, a->op, attributes, a->attr) != AD_OK) return ad__wrong(x, f, e, "attribute", "%s", engine_message(x)), NULL;
+    if (ad_attr_parse(x->error, a->op, attributes, a->attr) != AD_OK)
+        return ad__wrong(x, f, e, "attribute", "%s", engine_message(x)), NULL;
     for (int i = 0; i < n; i++) a->in[a->n_in++] = in[i];
     ad__place(x, f, e, part);
     return record(x, f, e, a, out);
 }
 
-ad_tensor *ad__record(ad__elab *x, ad__frame *f, const ad__expr *e, const char *name, const char *attributes, int n, ad_tensor *const *in)
+ad_tensor *ad__record(ad__elab *x, ad__frame *f, const ad__expr *e, const char *name, const char *attributes, int n,
+                      ad_tensor *const *in)
 {
     return ad__record_as(x, f, e, ad__part(x, f, name), name, attributes, n, in);
 }

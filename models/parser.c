@@ -10,14 +10,27 @@
 
 #define DEEPEST 64
 
-enum { BIND_PIPE = 1, BIND_IF, BIND_OR, BIND_AND, BIND_NOT, BIND_COMPARE, BIND_RANGE, BIND_SUM, BIND_PRODUCT, BIND_UNARY, BIND_POSTFIX };
+enum {
+    BIND_PIPE = 1,
+    BIND_IF,
+    BIND_OR,
+    BIND_AND,
+    BIND_NOT,
+    BIND_COMPARE,
+    BIND_RANGE,
+    BIND_SUM,
+    BIND_PRODUCT,
+    BIND_UNARY,
+    BIND_POSTFIX
+};
 
-static const struct { const char *text; ad__sign sign; int bind; } infix[] = {
-    { "+", SIGN_ADD, BIND_SUM }, { "-", SIGN_SUB, BIND_SUM },
-    { "*", SIGN_MUL, BIND_PRODUCT }, { "/", SIGN_DIV, BIND_PRODUCT }, { "//", SIGN_FLOOR, BIND_PRODUCT }, { "%", SIGN_MOD, BIND_PRODUCT },
-    { "==", SIGN_EQ, BIND_COMPARE }, { "!=", SIGN_NE, BIND_COMPARE }, { "<", SIGN_LT, BIND_COMPARE }, { "<=", SIGN_LE, BIND_COMPARE },
-    { ">", SIGN_GT, BIND_COMPARE }, { ">=", SIGN_GE, BIND_COMPARE },
-    { "and", SIGN_AND, BIND_AND }, { "or", SIGN_OR, BIND_OR },
+static const struct { const char *text; ad__sign sign; int bind;
+} infix[] = {
+    { "+", SIGN_ADD, BIND_SUM },     { "-", SIGN_SUB, BIND_SUM },        { "*", SIGN_MUL, BIND_PRODUCT },
+    { "/", SIGN_DIV, BIND_PRODUCT }, { "//", SIGN_FLOOR, BIND_PRODUCT }, { "%", SIGN_MOD, BIND_PRODUCT },
+    { "==", SIGN_EQ, BIND_COMPARE }, { "!=", SIGN_NE, BIND_COMPARE },    { "<", SIGN_LT, BIND_COMPARE },
+    { "<=", SIGN_LE, BIND_COMPARE }, { ">", SIGN_GT, BIND_COMPARE },     { ">=", SIGN_GE, BIND_COMPARE },
+    { "and", SIGN_AND, BIND_AND },   { "or", SIGN_OR, BIND_OR },
 };
 
 const char *ad__sign_text(ad__sign sign)
@@ -58,7 +71,8 @@ bool ad__syntax(ad__parser *p, const char *expected)
     } else {
         ad_report(p->c->d, AD_SEVERITY_ERROR, "syntax", &at, "expected %s, found %s", expected, shown(p, p->t));
     }
-    if (p->in_flow) ad_report_note(p->c->d, "inside YAML's [ ] or { }, commas and brackets separate: quote the text, or use block style");
+    if (p->in_flow)
+        ad_report_note(p->c->d, "inside YAML's [ ] or { }, commas and brackets separate: quote the text, or use block style");
     return false;
 }
 
@@ -70,7 +84,8 @@ bool ad__expect(ad__parser *p, const char *text)
 
 static bool is_word(const ad__token *t)
 {
-    static const char *const reserved[] = { "and", "or", "not", "if", "else", "for", "in", "with", "true", "false", "net", "return" };
+    static const char *const reserved[] = { "and", "or",   "not",  "if",    "else", "for",
+                                            "in",  "with", "true", "false", "net",  "return" };
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         if (t->kind == T_NAME && strcmp(t->text, reserved[i]) == 0) return true;
     return false;
@@ -363,7 +378,8 @@ bool ad__parser_begin(ad__parser *p, const ad__parse *c, const ad_node *node)
     *p = (ad__parser){ .c = c };
     ad_span at = ad_document_span(c->doc, node);
     if (node->kind != AD_NODE_SCALAR) {
-        ad_report(c->d, AD_SEVERITY_ERROR, "syntax", &at, "expected an expression, found a %s", node->kind == AD_NODE_LIST ? "list" : "mapping");
+        ad_report(c->d, AD_SEVERITY_ERROR, "syntax", &at, "expected an expression, found a %s",
+                  node->kind == AD_NODE_LIST ? "list" : "mapping");
         return false;
     }
     if (node->multiline || node->quote == '|') {

@@ -18,7 +18,8 @@ const ad_choice *ad__choice_for(const ad__elab *x, const char *path)
 ad_tensor *ad__made_input(ad__elab *x, const char *name, const ad_shape *shape)
 {
     for (int i = 0; i < x->made.n; i++)
-        if (strcmp(x->made.list[i].name, name) == 0 && ad_shape_equal(ad_tensor_shape(x->made.list[i].value), shape)) return x->made.list[i].value;
+        if (strcmp(x->made.list[i].name, name) == 0 && ad_shape_equal(ad_tensor_shape(x->made.list[i].value), shape))
+            return x->made.list[i].value;
     ad_tensor *t = ad_input(x->t, name, shape);
     if (!t) return NULL;
     x->made.list = ad__more(x->pool, x->made.list, x->made.n, sizeof *x->made.list);
@@ -54,7 +55,8 @@ const ad__val *ad__read_input(ad__elab *x, ad__frame *f, const ad__expr *e, int 
     const ad_bind *b = bound(x, in->name);
     ad_tensor *t = b && b->value ? b->value : ad__made_input(x, in->name, &shape);
     if (b && b->value && !ad_shape_equal(ad_tensor_shape(t), &shape))
-        return ad__wrong(x, f, e, "shape", "input '%s' is %s, but the tensor for it is %s", in->name, ad__shape(x, &shape), ad__shape(x, ad_tensor_shape(t)));
+        return ad__wrong(x, f, e, "shape", "input '%s' is %s, but the tensor for it is %s", in->name, ad__shape(x, &shape),
+                         ad__shape(x, ad_tensor_shape(t)));
     return x->inputs[i] = ad__tensor(x, t);
 }
 
@@ -70,8 +72,8 @@ static void check_outputs(ad__elab *x, ad__frame *f)
         double number;
         items[i] = one->kind != V_BOOL && ad__number(one, &number) ? ad__tensor(x, ad_scalar(x->t, number)) : one;
         if (items[i]->kind == V_POISON || ad__tensor_of(items[i])) continue;
-        ad__wrong_at(x, f, s->doc, s->lhs[i].line, s->lhs[i].column, s->lhs[i].length, "return", "'%s' must be a tensor, not %s", s->lhs[i].name,
-                     ad__describe(x, one));
+        ad__wrong_at(x, f, s->doc, s->lhs[i].line, s->lhs[i].column, s->lhs[i].length, "return", "'%s' must be a tensor, not %s",
+                     s->lhs[i].name, ad__describe(x, one));
         items[i] = &ad__poison;
     }
     v = ad__take(x->pool, sizeof *v);

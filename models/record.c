@@ -20,7 +20,8 @@ static ad_status fail(ad_recorded *r, ad_error *e)
     return status;
 }
 
-static ad_status record(ad_recorded *r, const ad_model *m, const ad__prog *prog, ad_tape *t, ad_params *params, const ad_record_options *o)
+static ad_status record(ad_recorded *r, const ad_model *m, const ad__prog *prog, ad_tape *t, ad_params *params,
+                        const ad_record_options *o)
 {
     ad_error *e = ad_ctx_error(m->ctx);
     ad__elab_begin(&r->x, m, &r->pool, r->d);
@@ -37,7 +38,8 @@ static ad_status record(ad_recorded *r, const ad_model *m, const ad__prog *prog,
     return status != AD_OK ? status : AD_FAIL(e, EUSAGE, "program '%s': the tape has failed before", prog->name);
 }
 
-ad_status ad_model_record(const ad_model *m, const char *program, ad_tape *t, ad_params *params, const ad_record_options *o, ad_recorded **out)
+ad_status ad_model_record(const ad_model *m, const char *program, ad_tape *t, ad_params *params, const ad_record_options *o,
+                          ad_recorded **out)
 {
     jmp_buf jump;
     ad_error *e = ad_ctx_error(m->ctx);
@@ -46,8 +48,8 @@ ad_status ad_model_record(const ad_model *m, const char *program, ad_tape *t, ad
     if (!prog) return AD_FAIL(e, EUSAGE, "model '%s' has no program '%s'", m->name, program);
     if (o && o->batch < 0) return AD_FAIL(e, EUSAGE, "program '%s': a batch of %lld", program, (long long)o->batch);
     if (o && o->draws > 1 && o->batch > 1)
-        return AD_FAIL(e, EUSAGE, "program '%s': %lld draws of a batch of %lld; several draws need a batch of 1", program, (long long)o->draws,
-                       (long long)o->batch);
+        return AD_FAIL(e, EUSAGE, "program '%s': %lld draws of a batch of %lld; several draws need a batch of 1", program,
+                       (long long)o->draws, (long long)o->batch);
     ad_recorded *volatile r = calloc(1, sizeof *r);
     if (!r || !(r->d = ad_diagnostics_new())) {
         free(r);
@@ -128,7 +130,9 @@ bool ad_recorded_site_at(const ad_recorded *r, int i, ad_recorded_site *out)
 {
     if (i < 0 || i >= r->x.n_sites) return false;
     const ad__site *s = r->x.sites[i];
-    *out = (ad_recorded_site){ s->path, ad__family_name(s->family), s->origin, s->value, s->mean, s->scale, s->log_variance, s->noise, s->line };
+    *out = (ad_recorded_site){
+        s->path, ad__family_name(s->family), s->origin, s->value, s->mean, s->scale, s->log_variance, s->noise, s->line
+    };
     return true;
 }
 
@@ -145,8 +149,12 @@ bool ad_recorded_kl_at(const ad_recorded *r, int i, ad_recorded_kl *out)
 static ad_tensor *named_value(ad_recorded *r, const char *name)
 {
     const ad__elab *x = &r->x;
-    const struct { const char *name; ad_tensor *value; } fixed[] = {
-        { "loss", x->loss }, { "objective.loss", x->loss }, { "objective.constraint", x->constraint }, { "objective.average", x->average },
+    const struct { const char *name; ad_tensor *value;
+    } fixed[] = {
+        { "loss", x->loss },
+        { "objective.loss", x->loss },
+        { "objective.constraint", x->constraint },
+        { "objective.average", x->average },
         { "objective.multiplier", x->multiplier },
     };
     ad_tensor *found = ad_recorded_output(r, name);
@@ -195,8 +203,8 @@ ad_tensor *ad_recorded_value(ad_recorded *r, const char *expression)
 
 /* ---- static expressions ---- */
 
-ad_status ad__model_eval(const ad_model *m, ad_error *e, const char *expression, int n, const char *const *names, const int64_t *values, char *out,
-                         size_t size)
+ad_status ad__model_eval(const ad_model *m, ad_error *e, const char *expression, int n, const char *const *names,
+                         const int64_t *values, char *out, size_t size)
 {
     jmp_buf jump;
     ad__pool pool = { .out = &jump };
@@ -215,7 +223,8 @@ ad_status ad__model_eval(const ad_model *m, ad_error *e, const char *expression,
         const ad_diagnostic *first = ad_diagnostics_at(d, 0);
         const char *text = v->kind == V_POISON ? "" : ad__val_text(&pool, v);
         if (v->kind == V_POISON) status = AD_FAIL(e, EUSAGE, "'%s': %s", expression, first ? first->message : "no value");
-        else if (strlen(text) >= size) status = AD_FAIL(e, EUSAGE, "'%s': the value is longer than %zu characters", expression, size - 1);
+        else if (strlen(text) >= size)
+            status = AD_FAIL(e, EUSAGE, "'%s': the value is longer than %zu characters", expression, size - 1);
         else memcpy(out, text, strlen(text) + 1);
     }
     ad__arena_free(&pool.arena);

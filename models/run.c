@@ -128,7 +128,8 @@ static void definition(ad__elab *x, ad__frame *f, const ad__stmt *s)
     for (int k = 0; k < s->n_lhs; k++)
         if (s->lhs[k].index) good = ad__eval_int(x, f, s->lhs[k].index, "an index", &indexes[k]) && good;
     begin(x, f, s, ad__target(x, f, s->lhs[0].name, s->lhs[0].index != NULL, indexes[0]));
-    const ad__val *v = s->kind == S_SITE ? ad__site_statement(x, f, s, s->lhs[0].index != NULL, indexes[0]) : check_parts(x, f, s, ad__eval(x, f, s->value));
+    const ad__val *v = s->kind == S_SITE ? ad__site_statement(x, f, s, s->lhs[0].index != NULL, indexes[0])
+                                         : check_parts(x, f, s, ad__eval(x, f, s->value));
     for (int k = 0; good && k < s->n_lhs; k++) define(x, f, s, k, indexes, part_of(x, v, k, s->n_lhs));
     if (!good) f->broken = true;
 }
@@ -141,12 +142,14 @@ static void rebinding(ad__elab *x, ad__frame *f, const ad__stmt *s)
     const ad__val *v = ad__eval(x, f, s->value);
     for (int i = 0; i < f->n_loops; i++)
         if (strcmp(f->loops[i].name, l->name) == 0) {
-            ad__wrong_at(x, f, s->doc, l->line, l->column, l->length, "rebind", "'%s' is the variable of the loop at line %d", l->name, f->loops[i].line);
+            ad__wrong_at(x, f, s->doc, l->line, l->column, l->length, "rebind", "'%s' is the variable of the loop at line %d",
+                         l->name, f->loops[i].line);
             return;
         }
     ad__local *old = ad__find_local(f, l->name);
     if (!old && !f->broken) {
-        ad__wrong_at(x, f, s->doc, l->line, l->column, l->length, "rebind", "':=' gives '%s' a new value, but it has none yet", l->name);
+        ad__wrong_at(x, f, s->doc, l->line, l->column, l->length, "rebind", "':=' gives '%s' a new value, but it has none yet",
+                     l->name);
         ad_report_hint(x->d, "define it with '='");
     }
     if (!old) {
@@ -231,7 +234,9 @@ static void mark_branches(ad__elab *x, ad__frame *f, const ad__stmt *s, const ad
         for (int k = 0; (o->kind == S_DEFINE || o->kind == S_SITE) && k < o->n_lhs; k++) {
             if (o->lhs[k].index || defines(taken, o->lhs[k].name) || ad__find_local(f, o->lhs[k].name)) continue;
             f->locals = ad__more(x->pool, f->locals, f->n_locals, sizeof *f->locals);
-            f->locals[f->n_locals++] = (ad__local){ .name = o->lhs[k].name, .value = &ad__poison, .line = o->line, .scope = f->scope, .only_in = s->line };
+            f->locals[f->n_locals++] = (ad__local){
+                .name = o->lhs[k].name, .value = &ad__poison, .line = o->line, .scope = f->scope, .only_in = s->line
+            };
         }
     }
 }
@@ -242,7 +247,8 @@ static void branch(ad__elab *x, ad__frame *f, const ad__stmt *s)
     const ad__val *c = ad__eval(x, f, s->value);
     if (c->kind != V_BOOL) {
         if (c->kind != V_POISON) ad__wrong(x, f, s->value, "type", "expected a condition, found %s", ad__describe(x, c));
-        if (ad__tensor_of(c)) ad_report_hint(x->d, "conditions are decided when the model is built; for tensors use where(c, a, b)");
+        if (ad__tensor_of(c))
+            ad_report_hint(x->d, "conditions are decided when the model is built; for tensors use where(c, a, b)");
         f->broken = true;
         return;
     }
@@ -293,7 +299,8 @@ void ad__run_body(ad__elab *x, ad__frame *f, const ad__body *body)
         const ad__stmt *s = body->list[i];
         if (++x->statements > MOST_STATEMENTS) {
             x->limit_reported = true;
-            ad__wrong_at(x, f, s->doc, s->line, s->column, s->length, "limit", "the model expands to more than %d statements", MOST_STATEMENTS);
+            ad__wrong_at(x, f, s->doc, s->line, s->column, s->length, "limit", "the model expands to more than %d statements",
+                         MOST_STATEMENTS);
             return;
         }
         kinds[s->kind](x, f, s);

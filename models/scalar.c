@@ -26,7 +26,8 @@ static bool is_word(const char *text, const char *const *words)
 static const char *const nulls[] = { "null", "Null", "NULL", "~", "", NULL };
 static const char *const trues[] = { "true", "True", "TRUE", NULL };
 static const char *const falses[] = { "false", "False", "FALSE", NULL };
-static const char *const old_bools[] = { "yes", "no", "on", "off", "y", "n", "Yes", "No", "On", "Off", "YES", "NO", "ON", "OFF", NULL };
+static const char *const old_bools[] = { "yes", "no",  "on",  "off", "y",  "n",   "Yes", "No",
+                                         "On",  "Off", "YES", "NO",  "ON", "OFF", NULL };
 
 /* [-+]?[0-9]+, 0o[0-7]+, 0x[0-9a-fA-F]+ */
 static bool is_int(const char *s)
@@ -126,7 +127,8 @@ bool ad_node_float(const ad_document *doc, const ad_node *node, ad_diagnostics *
 bool ad_node_bool(const ad_document *doc, const ad_node *node, ad_diagnostics *d, bool *out)
 {
     if (ad_node_scalar_kind(node) != AD_SCALAR_BOOL)
-        return refuse(doc, node, d, "a bool", node->kind == AD_NODE_SCALAR && is_word(node->text, old_bools) ? "write true or false" : "");
+        return refuse(doc, node, d, "a bool",
+                      node->kind == AD_NODE_SCALAR && is_word(node->text, old_bools) ? "write true or false" : "");
     *out = is_word(node->text, trues);
     return true;
 }
@@ -138,7 +140,8 @@ bool ad_node_text(const ad_document *doc, const ad_node *node, ad_diagnostics *d
     return true;
 }
 
-bool ad_node_known_keys(const ad_document *doc, const ad_node *map, ad_diagnostics *d, const char *what, int n, const char *const *known)
+bool ad_node_known_keys(const ad_document *doc, const ad_node *map, ad_diagnostics *d, const char *what, int n,
+                        const char *const *known)
 {
     bool good = true;
     if (map->kind != AD_NODE_MAP) {
@@ -153,7 +156,8 @@ bool ad_node_known_keys(const ad_document *doc, const ad_node *map, ad_diagnosti
         good = false;
         ad_span at = ad_document_span(doc, map->keys[i]);
         const char *near = ad_nearest(map->keys[i]->text, n, known);
-        ad_report(d, AD_SEVERITY_ERROR, "unknown-key", &at, "unknown key '%s'%s%s", map->keys[i]->text, *what ? " in " : "", what);
+        ad_report(d, AD_SEVERITY_ERROR, "unknown-key", &at, "unknown key '%s'%s%s", map->keys[i]->text, *what ? " in " : "",
+                  what);
         if (near) ad_report_hint(d, "did you mean '%s'?", near);
     }
     return good;

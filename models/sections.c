@@ -35,7 +35,8 @@ static bool named_map(const ctx *c, const ad_node *key, const ad_node *node, boo
     bool good = node->kind == AD_NODE_MAP;
     if (!good) wrong(c, key, "type", "'%s' must be a mapping", key->text);
     for (int i = 0; good && names && i < node->n; i++)
-        if (!is_name(node->keys[i]->text)) wrong(c, node->keys[i], "name", "'%s' is not a name (letters, digits, '_')", node->keys[i]->text);
+        if (!is_name(node->keys[i]->text))
+            wrong(c, node->keys[i], "name", "'%s' is not a name (letters, digits, '_')", node->keys[i]->text);
     return good;
 }
 
@@ -74,14 +75,16 @@ static void param_range(ctx *c, ad__param *p, const ad_node *node)
 static void params(ctx *c, const ad_node *key, const ad_node *node)
 {
     static const char *const keys[] = { "type", "default", "min", "max", "doc", "choices" };
-    static const char *const types[] = { "int", "float", "bool", "string", "list of int", "list of float", "list of bool", "list of string" };
+    static const char *const types[] = { "int",         "float",         "bool",         "string",
+                                         "list of int", "list of float", "list of bool", "list of string" };
     if (!named_map(c, key, node, true)) return;
     for (int i = 0; i < node->n; i++) {
         const ad_node *v = node->items[i];
         ad_node_known_keys(c->doc, v, c->d, "a parameter", 6, keys);
         const ad_node *type = ad_node_find(v, "type"), *doc = ad_node_find(v, "doc");
         bool known = false;
-        for (size_t k = 0; type && type->kind == AD_NODE_SCALAR && k < sizeof types / sizeof *types; k++) known = known || strcmp(type->text, types[k]) == 0;
+        for (size_t k = 0; type && type->kind == AD_NODE_SCALAR && k < sizeof types / sizeof *types; k++)
+            known = known || strcmp(type->text, types[k]) == 0;
         if (v->kind == AD_NODE_MAP && !known) {
             wrong(c, type ? type : node->keys[i], "type", "parameter '%s' needs a type", node->keys[i]->text);
             ad_report_hint(c->d, "int, float, bool, string, or 'list of' one of them");
@@ -89,7 +92,12 @@ static void params(ctx *c, const ad_node *key, const ad_node *node)
             wrong(c, node->keys[i], "missing-key", "parameter '%s' needs a default", node->keys[i]->text);
         }
         ad__param *p = ADD(c->m->params, c->m->n_params);
-        *p = (ad__param){ .name = node->keys[i]->text, .type = known ? type->text : NULL, .doc = "", .in = c->doc, .key = node->keys[i], .node = v };
+        *p = (ad__param){ .name = node->keys[i]->text,
+                          .type = known ? type->text : NULL,
+                          .doc = "",
+                          .in = c->doc,
+                          .key = node->keys[i],
+                          .node = v };
         if (doc) ad_node_text(c->doc, doc, c->d, &p->doc);
         param_range(c, p, v);
     }
@@ -136,7 +144,8 @@ static int word(ctx *c, const ad_node *node, const char *what, int n, const char
         if (strcmp(node->text, words[i]) == 0) return i;
     const char *near = node->kind == AD_NODE_SCALAR ? ad_nearest(node->text, n, words) : NULL, *all = "";
     for (int i = 0; i < n; i++) all = ad__take_format(&c->m->pool, "%s%s%s", all, i ? ", " : "", words[i]);
-    wrong(c, node, "word", ad__take_format(&c->m->pool, "unknown %s '%%s'", what), node->kind == AD_NODE_SCALAR ? node->text : "");
+    wrong(c, node, "word", ad__take_format(&c->m->pool, "unknown %s '%%s'", what),
+          node->kind == AD_NODE_SCALAR ? node->text : "");
     ad_report_hint(c->d, near ? "did you mean '%s'?" : "one of %s", near ? near : all);
     return 0;
 }
@@ -160,7 +169,8 @@ static void dims(ctx *c, ad__input *in, const ad_node *shape)
 
 static void inputs(ctx *c, const ad_node *key, const ad_node *node)
 {
-    static const char *const keys[] = { "shape", "role", "kind", "optional", "doc" }, *const roles[] = { "data", "target", "mask" };
+    static const char *const keys[] = { "shape", "role", "kind", "optional", "doc" }, *const roles[] = { "data", "target",
+                                                                                                         "mask" };
     static const char *const kinds[] = { "image", "onehot", "labels", "scaled", "mask" };
     if (!named_map(c, key, node, true)) return;
     for (int i = 0; i < node->n; i++) {
@@ -207,7 +217,8 @@ static void nets(ctx *c, const ad_node *key, const ad_node *node)
 {
     if (!named_map(c, key, node, true)) return;
     for (int i = 0; i < node->n; i++)
-        *ADD(c->m->nets, c->m->n_nets) = (ad__net){ .name = node->keys[i]->text, .in = c->doc, .key = node->keys[i], .node = node->items[i] };
+        *ADD(c->m->nets,
+             c->m->n_nets) = (ad__net){ .name = node->keys[i]->text, .in = c->doc, .key = node->keys[i], .node = node->items[i] };
 }
 
 static void programs(ctx *c, const ad_node *key, const ad_node *node)
@@ -240,7 +251,8 @@ static void rules(ctx *c, const ad_node *key, const ad_node *node, ad__rules *to
 {
     if (!named_map(c, key, node, false)) return;
     for (int i = 0; i < node->n; i++)
-        *ADD(to->list, to->n) = (ad__rule){ .pattern = node->keys[i]->text, .in = c->doc, .key = node->keys[i], .node = node->items[i] };
+        *ADD(to->list,
+             to->n) = (ad__rule){ .pattern = node->keys[i]->text, .in = c->doc, .key = node->keys[i], .node = node->items[i] };
 }
 
 static void init(ctx *c, const ad_node *key, const ad_node *node)
@@ -278,7 +290,8 @@ static void dead_ok(ctx *c, const ad_node *key, const ad_node *node)
     rules(c, key, node, &c->m->dead_ok);
     for (int i = from; i < c->m->dead_ok.n; i++) {
         ad__rule *r = &c->m->dead_ok.list[i];
-        if (ad_node_text(c->doc, r->node, c->d, &r->text) && !*r->text) wrong(c, r->key, "type", "'%s' needs a reason", r->pattern);
+        if (ad_node_text(c->doc, r->node, c->d, &r->text) && !*r->text)
+            wrong(c, r->key, "type", "'%s' needs a reason", r->pattern);
     }
 }
 
@@ -298,7 +311,8 @@ static void profiles(ctx *c, const ad_node *key, const ad_node *node)
 
 static void expect(ctx *c, const ad_node *key, const ad_node *node)
 {
-    if (node->kind != AD_NODE_LIST && node->kind != AD_NODE_MAP) wrong(c, key, "type", "'%s' must be a mapping or a list of them", key->text);
+    if (node->kind != AD_NODE_LIST && node->kind != AD_NODE_MAP)
+        wrong(c, key, "type", "'%s' must be a mapping or a list of them", key->text);
     c->m->expect = node;
     c->m->expect_in = c->doc;
 }
@@ -353,11 +367,26 @@ static const struct section {
     void (*read)(ctx *c, const ad_node *key, const ad_node *node);
     bool extending;              /* may stand in a file that extends another */
 } sections[] = {
-    { "adze", check_version, true }, { "model", name, true }, { "doc", doc_text, true }, { "params", params, false }, { "let", let, false },
-    { "check", checks, true }, { "inputs", inputs, false }, { "blocks", blocks, false }, { "nets", nets, false },
-    { "programs", programs, false }, { "objective", objective, false }, { "init", init, true }, { "groups", groups, true },
-    { "dead_ok", dead_ok, true }, { "profiles", profiles, true }, { "expect", expect, true }, { "map", map, true },
-    { "extends", passed_over, true }, { "set", passed_over, true }, { "replace", replace, true },
+    { "adze", check_version, true },
+    { "model", name, true },
+    { "doc", doc_text, true },
+    { "params", params, false },
+    { "let", let, false },
+    { "check", checks, true },
+    { "inputs", inputs, false },
+    { "blocks", blocks, false },
+    { "nets", nets, false },
+    { "programs", programs, false },
+    { "objective", objective, false },
+    { "init", init, true },
+    { "groups", groups, true },
+    { "dead_ok", dead_ok, true },
+    { "profiles", profiles, true },
+    { "expect", expect, true },
+    { "map", map, true },
+    { "extends", passed_over, true },
+    { "set", passed_over, true },
+    { "replace", replace, true },
 };
 enum { N_SECTIONS = sizeof sections / sizeof *sections };
 
@@ -395,7 +424,8 @@ void ad__read_model(ad_model *m, ad_document *doc, ad_diagnostics *d)
         const struct section *s = find_section(root->keys[i]->text);
         if (!s) continue;
         if ((extends && !s->extending) || (!extends && (strcmp(s->key, "set") == 0 || strcmp(s->key, "replace") == 0))) {
-            wrong(&c, root->keys[i], "extends", extends ? "'%s' cannot stand in a file that extends another" : "'%s' needs 'extends'", s->key);
+            wrong(&c, root->keys[i], "extends",
+                  extends ? "'%s' cannot stand in a file that extends another" : "'%s' needs 'extends'", s->key);
             if (extends) ad_report_hint(d, "it may set parameters and replace blocks");
             continue;
         }

@@ -34,18 +34,21 @@ static const ad__val *scalar_value(ad_model *m, const ad_document *doc, const ad
     return good ? v : NULL;
 }
 
-static bool in_range(const ad_model *m, const ad_document *doc, const ad_node *node, ad_diagnostics *d, const ad__param *p, const ad__val *v)
+static bool in_range(const ad_model *m, const ad_document *doc, const ad_node *node, ad_diagnostics *d, const ad__param *p,
+                     const ad__val *v)
 {
     double x;
     if (!ad__number(v, &x) || v->kind == V_BOOL || ((!p->has_lo || x >= p->lo) && (!p->has_hi || x <= p->hi))) return true;
     ad_span at = ad_document_span(doc, node);
     bool low = p->has_lo && x < p->lo;
-    ad_report(d, AD_SEVERITY_ERROR, "range", &at, "'%s' is %s; it must be %s %g", p->name, node->text, low ? "at least" : "at most", low ? p->lo : p->hi);
+    ad_report(d, AD_SEVERITY_ERROR, "range", &at, "'%s' is %s; it must be %s %g", p->name, node->text,
+              low ? "at least" : "at most", low ? p->lo : p->hi);
     (void)m;
     return false;
 }
 
-static bool among_choices(const ad_model *m, const ad_document *doc, const ad_node *node, ad_diagnostics *d, const ad__param *p, const ad__val *v)
+static bool among_choices(const ad_model *m, const ad_document *doc, const ad_node *node, ad_diagnostics *d, const ad__param *p,
+                          const ad__val *v)
 {
     const ad_node *choices = ad_node_find(p->node, "choices");
     const char *words[64];
@@ -148,7 +151,9 @@ static ad_status unknown_profile(ad_model *m, ad_error *e, const char *name)
     }
     const char *near = ad_nearest(name, n, names);
     if (n == 0) return AD_FAIL(e, EUSAGE, "--profile %s: model '%s' has no profiles", name, m->name);
-    if (near) return AD_FAIL(e, EUSAGE, "--profile %s: no such profile; profiles of '%s': %s. Did you mean '%s'?", name, m->name, all, near);
+    if (near)
+        return AD_FAIL(e, EUSAGE, "--profile %s: no such profile; profiles of '%s': %s. Did you mean '%s'?", name, m->name, all,
+                       near);
     return AD_FAIL(e, EUSAGE, "--profile %s: no such profile; profiles of '%s': %s", name, m->name, all);
 }
 
@@ -179,10 +184,13 @@ ad_status ad__apply_setting(ad_model *m, ad_error *e, const char *setting)
     char *name = ad__take_span(&m->pool, setting, (size_t)(equals - setting));
     ad__param *p = find_param(m, name);
     const char *near = nearest_param(m, name, &all);
-    if (!p && near) return AD_FAIL(e, EUSAGE, "--set %s: no such parameter; parameters of '%s': %s. Did you mean '%s'?", setting, m->name, all, near);
+    if (!p && near)
+        return AD_FAIL(e, EUSAGE, "--set %s: no such parameter; parameters of '%s': %s. Did you mean '%s'?", setting, m->name,
+                       all, near);
     if (!p) return AD_FAIL(e, EUSAGE, "--set %s: no such parameter; parameters of '%s': %s", setting, m->name, all);
     ad_diagnostics *d = ad_diagnostics_new();
-    ad_document *doc = d ? ad_document_parse("--set", equals[1] ? equals + 1 : "''", equals[1] ? strlen(equals + 1) : 2, d) : NULL;
+    ad_document *doc = d ? ad_document_parse("--set", equals[1] ? equals + 1 : "''", equals[1] ? strlen(equals + 1) : 2, d)
+                         : NULL;
     const ad__val *v = doc ? ad__param_value(m, p, doc, ad_document_root(doc), d) : NULL;
     ad_status status = AD_OK;
     if (v) {
@@ -190,7 +198,8 @@ ad_status ad__apply_setting(ad_model *m, ad_error *e, const char *setting)
     } else {
         const ad_diagnostic *first = d ? ad_diagnostics_at(d, 0) : NULL;
         const char *hint = first ? first->hint : "";
-        status = AD_FAIL(e, EUSAGE, "--set %s: %s%s%s", setting, first ? first->message : "out of memory", *hint ? "; " : "", hint);
+        status = AD_FAIL(e, EUSAGE, "--set %s: %s%s%s", setting, first ? first->message : "out of memory", *hint ? "; " : "",
+                         hint);
     }
     ad_document_free(doc);
     ad_diagnostics_free(d);
@@ -278,7 +287,8 @@ static const char *values_text(ad__elab *x, const ad_model *m, const ad__expr *e
             if (strcmp(m->params[k].name, n.list[i]) == 0) v = m->params[k].value;
         for (int k = 0; k < m->n_lets; k++)
             if (strcmp(m->lets[k].name, n.list[i]) == 0) v = m->lets[k].value;
-        if (v && v->kind != V_POISON) all = ad__take_format(x->pool, "%s%s%s=%s", all, *all ? ", " : "", n.list[i], ad__val_text(x->pool, v));
+        if (v && v->kind != V_POISON)
+            all = ad__take_format(x->pool, "%s%s%s=%s", all, *all ? ", " : "", n.list[i], ad__val_text(x->pool, v));
     }
     return all;
 }
@@ -296,7 +306,8 @@ bool ad__eval_checks(ad__elab *x, ad_model *m)
         }
         const char *values = values_text(x, m, l->expr);
         ad_span at = ad_document_span(l->in, l->node);
-        ad_report(x->d, AD_SEVERITY_ERROR, "check", &at, "check failed: %s%s%s%s", l->node->text, *values ? "  (" : "", values, *values ? ")" : "");
+        ad_report(x->d, AD_SEVERITY_ERROR, "check", &at, "check failed: %s%s%s%s", l->node->text, *values ? "  (" : "", values,
+                  *values ? ")" : "");
     }
     return ad_diagnostics_errors(x->d) == before;
 }

@@ -49,7 +49,10 @@ static bool set_argument(ad__elab *x, ad__frame *f, const ad__expr *e, ad__site 
     const ad__arg *arg = &e->args[i];
     const char *name = arg->name ? arg->name : i < 3 && family->arguments[i] ? family->arguments[i] : "";
     const ad__val *v = ad__eval(x, f, arg->value);
-    ad_tensor **to = strcmp(name, "mu") == 0 ? &site->mean : strcmp(name, "sd") == 0 ? &site->scale : strcmp(name, "logvar") == 0 ? &site->log_variance : NULL;
+    ad_tensor **to = strcmp(name, "mu") == 0       ? &site->mean
+                     : strcmp(name, "sd") == 0     ? &site->scale
+                     : strcmp(name, "logvar") == 0 ? &site->log_variance
+                                                   : NULL;
     if (v->kind == V_POISON) return false;
     bool known = false;
     for (int k = 0; k < 3 && family->arguments[k]; k++) known = known || strcmp(family->arguments[k], name) == 0;
@@ -84,8 +87,8 @@ static bool take_parameters(ad__elab *x, ad__frame *f, const ad__expr *e, ad__si
     }
     ad_tensor *spread = site->scale ? site->scale : site->log_variance;
     if (ad_shape_equal(ad_tensor_shape(site->mean), ad_tensor_shape(spread))) return true;
-    ad__wrong(x, f, e, "shape", "%s: the mean is %s and the spread %s", site->family->name, ad__shape(x, ad_tensor_shape(site->mean)),
-              ad__shape(x, ad_tensor_shape(spread)));
+    ad__wrong(x, f, e, "shape", "%s: the mean is %s and the spread %s", site->family->name,
+              ad__shape(x, ad_tensor_shape(site->mean)), ad__shape(x, ad_tensor_shape(spread)));
     return false;
 }
 
@@ -104,7 +107,9 @@ static ad_tensor *draw(ad__elab *x, ad__frame *f, const ad__expr *e, ad__site *s
 {
     char attr[AD_SHAPE_TEXT + 16], shape[AD_SHAPE_TEXT];
     if (choice && choice->kind == AD_CHOICE_NOISE) {
-        site->noise = choice->tensor ? choice->tensor : ad__made_input(x, ad__take_format(x->pool, "eps/%s", site->path), ad_tensor_shape(site->mean));
+        site->noise = choice->tensor
+                          ? choice->tensor
+                          : ad__made_input(x, ad__take_format(x->pool, "eps/%s", site->path), ad_tensor_shape(site->mean));
         if (!fits(x, f, e, site, site->noise, "its noise")) return NULL;
     } else {
         const ad_op *op = ad_op_find(x->m->ctx, "normal");
@@ -134,7 +139,8 @@ static const ad__binding *binding_for(ad__frame *f, const char *name, bool has_i
 }
 
 /* What `with` gives for the site: a site or tensor, or the element of an indexed name. */
-static ad_tensor *replayed(ad__elab *x, ad__frame *f, const ad__stmt *s, ad__site *site, const ad__binding *b, bool has_index, int64_t index)
+static ad_tensor *replayed(ad__elab *x, ad__frame *f, const ad__stmt *s, ad__site *site, const ad__binding *b, bool has_index,
+                           int64_t index)
 {
     const ad__val *v = b->value;
     const ad__with *w = b->with;
@@ -142,15 +148,16 @@ static ad_tensor *replayed(ad__elab *x, ad__frame *f, const ad__stmt *s, ad__sit
         const ad__element *e = v->kind == V_INDEXED ? ad__find_element(v->indexed, index) : NULL;
         const ad__val *item = e ? e->value : v->kind == V_LIST && index >= 0 && index < v->n ? v->items[index] : NULL;
         if (!item) {
-            ad__wrong_at(x, f->up, f->call->doc, w->line, w->column, w->length, "unknown-element", "the value for '%s' has no element [%" PRId64 "]",
-                         w->site, index);
+            ad__wrong_at(x, f->up, f->call->doc, w->line, w->column, w->length, "unknown-element",
+                         "the value for '%s' has no element [%" PRId64 "]", w->site, index);
             return NULL;
         }
         v = item;
     }
     ad_tensor *t = ad__tensor_of(v);
     if (!t && v->kind != V_POISON)
-        ad__wrong_at(x, f->up, f->call->doc, w->line, w->column, w->length, "type", "'with %s' needs a site or a tensor, not %s", w->site, ad__describe(x, v));
+        ad__wrong_at(x, f->up, f->call->doc, w->line, w->column, w->length, "type", "'with %s' needs a site or a tensor, not %s",
+                     w->site, ad__describe(x, v));
     return t && fits(x, f, s->value, site, t, "the value it is given") ? t : NULL;
 }
 
@@ -168,7 +175,9 @@ static ad_tensor *value_of(ad__elab *x, ad__frame *f, const ad__stmt *s, ad__sit
     }
     if (choice && choice->kind == AD_CHOICE_VALUE) {
         site->origin = AD_SITE_GIVEN;
-        ad_tensor *t = choice->tensor ? choice->tensor : ad__made_input(x, ad__take_format(x->pool, "z/%s", site->path), ad_tensor_shape(site->mean));
+        ad_tensor *t = choice->tensor
+                           ? choice->tensor
+                           : ad__made_input(x, ad__take_format(x->pool, "z/%s", site->path), ad_tensor_shape(site->mean));
         return fits(x, f, s->value, site, t, "the value it is given") ? t : NULL;
     }
     site->origin = choice && choice->kind == AD_CHOICE_NOISE ? AD_SITE_GIVEN : AD_SITE_DRAWN;
@@ -228,7 +237,8 @@ static const ad__val *closed_form(ad__elab *x, ad__frame *f, const ad__expr *e, 
 {
     bool log_variance = q->log_variance && p->log_variance;
     const char *name = log_variance ? "kl_log_var" : "kl_normal";
-    ad_tensor *const in[4] = { q->mean, log_variance ? q->log_variance : q->scale, p->mean, log_variance ? p->log_variance : p->scale };
+    ad_tensor *const in[4] = { q->mean, log_variance ? q->log_variance : q->scale, p->mean,
+                               log_variance ? p->log_variance : p->scale };
     const ad_op *op = ad_op_find(x->m->ctx, name);
     ad__preset preset = { .n = 4, .in = in, .skip = 2, .without = log_variance ? "eps" : NULL };
     if (!op) return ad__wrong(x, f, e, "unknown-call", "this needs the op '%s', which the context does not have", name);
@@ -250,7 +260,8 @@ const ad__val *ad__kl_call(ad__elab *x, ad__frame *f, const ad__expr *e, const a
     if (strcmp(q->family->family, p->family->family) != 0)
         return ad__wrong(x, f, e, "kl", "kl between a %s and a %s", q->family->family, p->family->family);
     if (!ad_shape_equal(ad_tensor_shape(q->mean), ad_tensor_shape(p->mean))) {
-        ad__wrong(x, f, e, "kl-shape", "kl: sites of different shape: %s and %s", ad__shape(x, ad_tensor_shape(q->mean)), ad__shape(x, ad_tensor_shape(p->mean)));
+        ad__wrong(x, f, e, "kl-shape", "kl: sites of different shape: %s and %s", ad__shape(x, ad_tensor_shape(q->mean)),
+                  ad__shape(x, ad_tensor_shape(p->mean)));
         ad_report_hint(x->d, "'%s' is at line %d, '%s' at line %d", q->path, q->line, p->path, p->line);
         return &ad__poison;
     }
@@ -258,7 +269,8 @@ const ad__val *ad__kl_call(ad__elab *x, ad__frame *f, const ad__expr *e, const a
     if (v->kind != V_TENSOR) return v;
     const char *slash = strrchr(f->stmt_path, '/'), *name = slash ? slash + 1 : f->stmt_path;
     int same = 0;
-    for (int i = 0; i < x->n_kls; i++) same += strncmp(x->kls[i].name, name, strcspn(x->kls[i].name, "#")) == 0 && strlen(name) == strcspn(x->kls[i].name, "#");
+    for (int i = 0; i < x->n_kls; i++)
+        same += strncmp(x->kls[i].name, name, strcspn(x->kls[i].name, "#")) == 0 && strlen(name) == strcspn(x->kls[i].name, "#");
     x->kls = ad__more(x->pool, x->kls, x->n_kls, sizeof *x->kls);
     x->kls[x->n_kls++] = (ad__kl){ same ? ad__take_format(x->pool, "%s#%d", name, same + 1) : name, q, p, v->tensor, false };
     return v;

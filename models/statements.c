@@ -81,7 +81,11 @@ static bool net_statement(ad__parser *p, ad__stmt *s)
     if (!ad__name(p, &name) || !ad__expect(p, "=") || !ad__name(p, &block)) return false;
     add_lhs(p->c, s, name, NULL);
     s->value = ad__take(p->c->pool, sizeof *s->value);
-    *s->value = (ad__expr){ .kind = X_NAME, .doc = p->c->doc, .line = block->line, .column = block->column, .length = block->length,
+    *s->value = (ad__expr){ .kind = X_NAME,
+                            .doc = p->c->doc,
+                            .line = block->line,
+                            .column = block->column,
+                            .length = block->length,
                             .text = block->text };
     return ad__parser_end(p);
 }
@@ -114,7 +118,8 @@ static ad__stmt *for_statement(const ad__parse *c, const ad_node *node)
     const ad_node *head = ad_node_find(node, "for"), *body = ad_node_find(node, "do");
     ad__parser p;
     const ad__token *variable;
-    bool good = ad_node_known_keys(c->doc, node, c->d, "a loop", 2, keys) && ad__parser_begin(&p, c, head) && ad__name(&p, &variable);
+    bool good = ad_node_known_keys(c->doc, node, c->d, "a loop", 2, keys) && ad__parser_begin(&p, c, head) &&
+                ad__name(&p, &variable);
     if (good && !ad__accept(&p, "in")) good = ad__syntax(&p, "'in' (for: l in 0..3)");
     if (good) {
         add_lhs(c, s, variable, NULL);
@@ -185,12 +190,13 @@ static ad__stmt *statement(const ad__parse *c, const ad_node *node)
     if (node->kind == AD_NODE_MAP && node->n) {
         static const char *const words[] = { "for", "if", "return" };
         const char *near = ad_nearest(node->keys[0]->text, 3, words);
-        ad_report(c->d, AD_SEVERITY_ERROR, "statement", &at, "'%s:' begins no statement; the mappings are for/do, if/then/else and return",
-                  node->keys[0]->text);
+        ad_report(c->d, AD_SEVERITY_ERROR, "statement", &at,
+                  "'%s:' begins no statement; the mappings are for/do, if/then/else and return", node->keys[0]->text);
         if (near) ad_report_hint(c->d, "did you mean '%s'?", near);
         else ad_report_hint(c->d, "a statement that contains ': ' must be quoted");
     } else {
-        ad_report(c->d, AD_SEVERITY_ERROR, "statement", &at, "expected a statement, found %s", node->kind == AD_NODE_LIST ? "a list" : "an empty mapping");
+        ad_report(c->d, AD_SEVERITY_ERROR, "statement", &at, "expected a statement, found %s",
+                  node->kind == AD_NODE_LIST ? "a list" : "an empty mapping");
     }
     return stmt_new(c, S_BROKEN, node);
 }

@@ -16,8 +16,8 @@ void ad__trace(ad__elab *x, ad__frame *f)
         const char *text = ad__take_format(x->pool, "in %s", f->what);
         if (f->call) text = ad__take_format(x->pool, "%s, called at line %d", text, f->call->line);
         for (int i = f->n_loops - 1; i >= 0; i--)
-            text = ad__take_format(x->pool, "%s; loop %s = %s at line %d", text, f->loops[i].name, ad__val_text(x->pool, f->loops[i].value),
-                                   f->loops[i].line);
+            text = ad__take_format(x->pool, "%s; loop %s = %s at line %d", text, f->loops[i].name,
+                                   ad__val_text(x->pool, f->loops[i].value), f->loops[i].line);
         ad_report_note(x->d, "%s", text);
     }
 }
@@ -40,7 +40,8 @@ const ad__val *ad__wrong(ad__elab *x, ad__frame *f, const ad__expr *at, const ch
     return &ad__poison;
 }
 
-void ad__wrong_at(ad__elab *x, ad__frame *f, const ad_document *doc, int line, int column, int length, const char *code, const char *format, ...)
+void ad__wrong_at(ad__elab *x, ad__frame *f, const ad_document *doc, int line, int column, int length, const char *code,
+                  const char *format, ...)
 {
     ad_span span = ad__document_span_at(doc, line, column, length);
     va_list arguments;

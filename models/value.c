@@ -130,7 +130,8 @@ const char *ad__describe(ad__elab *x, const ad__val *v)
     case V_RECORD: return "what a block returns, with several names";
     case V_TENSOR: return ad__take_format(x->pool, "a tensor %s", ad__shape(x, ad_tensor_shape(v->tensor)));
     case V_SITE: return ad__take_format(x->pool, "a site %s", ad__shape(x, ad_tensor_shape(v->site->value)));
-    case V_INDEXED: return ad__take_format(x->pool, "an indexed name with %d element%s", v->indexed->n, v->indexed->n == 1 ? "" : "s");
+    case V_INDEXED:
+        return ad__take_format(x->pool, "an indexed name with %d element%s", v->indexed->n, v->indexed->n == 1 ? "" : "s");
     }
     return "";
 }

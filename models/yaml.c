@@ -94,12 +94,16 @@ static void syntax_error(reader *r)
         for (size_t i = 0; i < p->problem_offset && i < r->doc->size; i++) line += r->doc->text[i] == '\n';
         at = span_at(r->doc, line, 1, 1);
     }
-    if (at.line > r->doc->n_lines) at = span_at(r->doc, r->doc->n_lines, (int)strlen(source_line(r->doc, r->doc->n_lines)) + 1, 1);
+    if (at.line > r->doc->n_lines)
+        at = span_at(r->doc, r->doc->n_lines, (int)strlen(source_line(r->doc, r->doc->n_lines)) + 1, 1);
     ad_report(r->d, AD_SEVERITY_ERROR, "yaml-syntax", &at, "YAML: %s", p->problem ? p->problem : "cannot be read");
     bool flow = p->context && strstr(p->context, "flow");
-    if (flow) ad_report_hint(r->d, "inside [ ] or { }, text with brackets or commas must be quoted, or the list written in block style");
+    if (flow)
+        ad_report_hint(r->d,
+                       "inside [ ] or { }, text with brackets or commas must be quoted, or the list written in block style");
     if (p->context && p->context_mark.line + 1 <= (size_t)r->doc->n_lines)
-        ad_report_note(r->d, "%s at line %d, column %d", p->context, (int)p->context_mark.line + 1, (int)p->context_mark.column + 1);
+        ad_report_note(r->d, "%s at line %d, column %d", p->context, (int)p->context_mark.line + 1,
+                       (int)p->context_mark.column + 1);
 }
 
 static bool next_event(reader *r, yaml_event_t *e)
@@ -114,7 +118,8 @@ static void refuse_decoration(reader *r, const yaml_event_t *e, const yaml_char_
 {
     if (anchor) {
         ad_span at = span_of_mark(r->doc, e->start_mark, (int)strlen((const char *)anchor) + 1);
-        ad_report(r->d, AD_SEVERITY_ERROR, "anchor", &at, "anchor '&%s': anchors and aliases are not part of the language", (const char *)anchor);
+        ad_report(r->d, AD_SEVERITY_ERROR, "anchor", &at, "anchor '&%s': anchors and aliases are not part of the language",
+                  (const char *)anchor);
         ad_report_hint(r->d, "write the value out, or give it a name under 'let'");
     }
     if (tag) {
@@ -235,7 +240,8 @@ static const ad_node *node_of(reader *r, yaml_event_t *e, int depth)
         n = node_new(r, AD_NODE_SCALAR, e);
         if (e->type == YAML_ALIAS_EVENT) {
             ad_span at = span_of_mark(r->doc, e->start_mark, (int)strlen((const char *)e->data.alias.anchor) + 1);
-            ad_report(r->d, AD_SEVERITY_ERROR, "alias", &at, "alias '*%s': anchors and aliases are not part of the language", (const char *)e->data.alias.anchor);
+            ad_report(r->d, AD_SEVERITY_ERROR, "alias", &at, "alias '*%s': anchors and aliases are not part of the language",
+                      (const char *)e->data.alias.anchor);
             ad_report_hint(r->d, "write the value out, or give it a name under 'let'");
             r->refused = true;
         }
@@ -258,7 +264,8 @@ static void read_stream(reader *r)
             yaml_event_delete(&e);
             return;
         }
-        if (type == YAML_SCALAR_EVENT || type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT || type == YAML_ALIAS_EVENT)
+        if (type == YAML_SCALAR_EVENT || type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT ||
+            type == YAML_ALIAS_EVENT)
             r->doc->root = node_of(r, &e, 0);
         else
             yaml_event_delete(&e);

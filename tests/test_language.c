@@ -66,7 +66,10 @@ static void published_counts(void **state)
 
 static void counts_of_nets(void **state)
 {
-    static const struct { const char *name; int64_t n; } want[] = { { "posterior", 10693064 }, { "prior", 10692800 }, { "comb", 491366 } };
+    static const struct {
+        const char *name;
+        int64_t n;
+    } want[] = { { "posterior", 10693064 }, { "prior", 10692800 }, { "comb", 491366 } };
     ad_model *m = open_text(*state, "hpu_net", NULL);
     const char *name;
     int64_t n;
@@ -86,7 +89,8 @@ static void zoo_opens(void **state)
     for (; ad_zoo_at("models/zoo", n, name); n++) {
         ad_model *m;
         snprintf(ref, sizeof ref, "zoo:%s", name);
-        if (ad_model_open(*state, ref, &(ad_model_options){ .zoo = "models/zoo" }, NULL, &m) != AD_OK) fail_msg("%s", ad_ctx_message(*state));
+        if (ad_model_open(*state, ref, &(ad_model_options){ .zoo = "models/zoo" }, NULL, &m) != AD_OK)
+            fail_msg("%s", ad_ctx_message(*state));
         for (int k = 0; ad_model_profile(m, k); k++) {
             ad_model *p;
             ad_model_options o = { .zoo = "models/zoo", .profile = ad_model_profile(m, k) };
@@ -139,7 +143,8 @@ static void broken_files(void **state)
     assert_non_null(folder);
     assert_int_equal(chdir("tests/broken"), 0);
     while ((e = readdir(folder)))
-        if (strlen(e->d_name) > 5 && strcmp(e->d_name + strlen(e->d_name) - 5, ".yaml") == 0 && strcmp(e->d_name, "whole.yaml") != 0) {
+        if (strlen(e->d_name) > 5 && strcmp(e->d_name + strlen(e->d_name) - 5, ".yaml") == 0 &&
+            strcmp(e->d_name, "whole.yaml") != 0) {
             one_broken(*state, e->d_name, codes);
             n++;
         }
@@ -201,7 +206,9 @@ static void extending(void **state)
     assert_string_equal(ad_model_name(child), "child");
     ad_model_free(child);
     const char *set[] = { "n=4" };
-    assert_int_equal(parse(*state, "adze: 1\nmodel: child\nextends: whole.yaml\nset: {n: 8}\n", &(ad_model_options){ .n_set = 1, .set = set }, NULL, &child), AD_OK);
+    assert_int_equal(parse(*state, "adze: 1\nmodel: child\nextends: whole.yaml\nset: {n: 8}\n",
+                           &(ad_model_options){ .n_set = 1, .set = set }, NULL, &child),
+                     AD_OK);
     ad_model_count(child, &b);
     assert_int_equal(b.trainable, a.trainable);
     ad_model_free(child);
@@ -254,16 +261,19 @@ static void expanded_form(void **state)
 {
     ad_model *a, *b;
     char ha[65], hb[65];
-    static const char text[] = "adze: 1\nmodel: a\ninputs:\n  x: {shape: [B, 4]}\nprograms:\n  predict:\n    - return:\n        y: linear(x, out=%d)\n";
+    static const char text[] =
+        "adze: 1\nmodel: a\ninputs:\n  x: {shape: [B, 4]}\nprograms:\n  predict:\n    - return:\n        y: linear(x, out=%d)\n";
     char one[256], two[300];
     snprintf(one, sizeof one, text, 2);
     snprintf(two, sizeof two, "# a comment moves every line\n%s", one);
     assert_int_equal(parse(*state, one, NULL, NULL, &a), AD_OK);
     assert_int_equal(parse(*state, two, NULL, NULL, &b), AD_OK);
     char *expanded = ad_model_expand(a);
-    assert_string_equal(expanded, "adze 1 model a\nprogram predict\ninput x [B,4]\n"
-                                  "%0 = linear(x, predict/y/linear.w, predict/y/linear.b) out=2 -> [B,2]  @ tests/broken/child.yaml:8:12 predict/y/linear\n"
-                                  "output y = %0\nweight predict/y/linear.w [4,2] linear he_normal\nweight predict/y/linear.b [2] plain constant\n");
+    assert_string_equal(
+        expanded,
+        "adze 1 model a\nprogram predict\ninput x [B,4]\n"
+        "%0 = linear(x, predict/y/linear.w, predict/y/linear.b) out=2 -> [B,2]  @ tests/broken/child.yaml:8:12 predict/y/linear\n"
+        "output y = %0\nweight predict/y/linear.w [4,2] linear he_normal\nweight predict/y/linear.b [2] plain constant\n");
     free(expanded);
     ad_model_hash(a, ha);
     ad_model_hash(b, hb);
@@ -284,7 +294,9 @@ static void warned(ad_ctx *ctx, const char *statements, const char *code, int li
     char text[2048];
     ad_model *m = NULL;
     ad_diagnostics *d = ad_diagnostics_new();
-    snprintf(text, sizeof text, "adze: 1\nmodel: a\ninputs:\n  x: {shape: [B, 4, 4, 2]}\n  y: {shape: [B, 4, 4, 2], role: target, kind: onehot}\n%s", statements);
+    snprintf(text, sizeof text,
+             "adze: 1\nmodel: a\ninputs:\n  x: {shape: [B, 4, 4, 2]}\n  y: {shape: [B, 4, 4, 2], role: target, kind: onehot}\n%s",
+             statements);
     if (parse(ctx, text, NULL, d, &m) != AD_OK) fail_msg("%s", ad_ctx_message(ctx));
     assert_int_equal(ad_diagnostics_count(d), 1);
     assert_string_equal(ad_diagnostics_at(d, 0)->code, code);
@@ -302,45 +314,71 @@ static void warnings(void **state)
     warned(*state, TRAIN "    - a = cross_entropy(conv(x, out=2, kernel=1), y, over=\"HW\", batch=\"mean\")\n"
                          "    - b = cross_entropy(conv(x, out=2, kernel=1), y, over=\"HW\", batch=\"mean\", pixels=\"mean\")\n"
                          "    - return:\n        loss: a + b\n" OBJECTIVE, "mixed-reductions", 9, 11);
-    warned(*state, TRAIN "    - z ~ normal(conv(x, out=2, kernel=1), softplus(x))\n"
-                         "    - return:\n        loss: cross_entropy(z, y, over=\"HW\", batch=\"mean\")\n" OBJECTIVE, "site-without-kl", 8, 7);
-    warned(*state, TRAIN "    - h = global_avg_pool(x) | batch_norm | conv(out=2, kernel=1)\n"
-                         "    - return:\n        loss: cross_entropy(x + h, y, over=\"HW\", batch=\"mean\")\n" OBJECTIVE, "norm-of-one", 8, 32);
-    warned(*state, TRAIN "    - return:\n        loss: cross_entropy(conv(x, out=2, kernel=1), y, over=\"HW\", batch=\"mean\")\n" OBJECTIVE
-                   "init:\n  \"covn.w\": he_normal\n", "unused-pattern", 15, 3);
-    warned(*state, "blocks:\n  f(x):\n    - z ~ normal(x, softplus(x))\n    - return:\n        z: z\n        h: conv(x, out=2, kernel=1)\nnets:\n  n: f\n"
-                   "programs:\n  train:\n    - q = n(x)\n    - return:\n        loss: cross_entropy(q.h, y, over=\"HW\", batch=\"mean\") + sum(q.z)\n"
-                   "  sample:\n    - q = n(x)\n    - return:\n        logits: q.h\n"
-                   "objective:\n  kind: expression\n  program: train\n  minimize: loss\n", "skipped-level", 8, 7);
+    warned(*state,
+           TRAIN "    - z ~ normal(conv(x, out=2, kernel=1), softplus(x))\n"
+                 "    - return:\n        loss: cross_entropy(z, y, over=\"HW\", batch=\"mean\")\n" OBJECTIVE,
+           "site-without-kl", 8, 7);
+    warned(*state,
+           TRAIN "    - h = global_avg_pool(x) | batch_norm | conv(out=2, kernel=1)\n"
+                 "    - return:\n        loss: cross_entropy(x + h, y, over=\"HW\", batch=\"mean\")\n" OBJECTIVE,
+           "norm-of-one", 8, 32);
+    warned(*state,
+           TRAIN
+           "    - return:\n        loss: cross_entropy(conv(x, out=2, kernel=1), y, over=\"HW\", batch=\"mean\")\n" OBJECTIVE
+           "init:\n  \"covn.w\": he_normal\n",
+           "unused-pattern", 15, 3);
+    warned(*state,
+           "blocks:\n  f(x):\n    - z ~ normal(x, softplus(x))\n    - return:\n        z: z\n        h: conv(x, out=2, "
+           "kernel=1)\nnets:\n  n: f\n"
+           "programs:\n  train:\n    - q = n(x)\n    - return:\n        loss: cross_entropy(q.h, y, over=\"HW\", batch=\"mean\") "
+           "+ sum(q.z)\n"
+           "  sample:\n    - q = n(x)\n    - return:\n        logits: q.h\n"
+           "objective:\n  kind: expression\n  program: train\n  minimize: loss\n",
+           "skipped-level", 8, 7);
 }
 
 /* ---- small parts ---- */
 
 static void patterns(void **state)
 {
-    static const struct { const char *pattern, *path; bool match; } rows[] = {
-        { "conv.w", "prior/h[2,1]/cbr/conv.w", true }, { "cbr/conv.w", "prior/h[2,1]/cbr/conv.w", true },
-        { "conv.w", "prior/mu[0]/conv#2.w", true }, { "conv#2.w", "prior/mu[0]/conv.w", false },
-        { "mu[0]/conv.w", "prior/mu[0]/conv.w", true }, { "mu[1]/conv.w", "prior/mu[0]/conv.w", false },
-        { "mu/conv.w", "prior/mu[0]/conv.w", true }, { "conv.b", "prior/mu[0]/conv.w", false },
-        { "posterior", "posterior/h[3]/stage/r/conv.w", true }, { "posterior/h[3]/stage", "posterior/h[3]/stage/r/conv.w", true },
-        { "posterior/h[3]/stage", "prior/h[3]/stage/r/conv.w", false }, { "h[3]", "posterior/h[3]/stage/conv.w", false },
-        { "z[*]", "prior/z[2]", true }, { "*", "prior/z[2]", true }, { "*/z[1]", "prior/z[2]", false },
-        { "batch_norm.*", "a/batch_norm.scale", true }, { "table", "m/relative_position_bias.table", true }, { "able", "m/x.table", false },
-        { "conv.w", "conv.w", true }, { "a/conv.w", "conv.w", false },
+    static const struct { const char *pattern, *path; bool match;
+    } rows[] = {
+        { "conv.w", "prior/h[2,1]/cbr/conv.w", true },
+        { "cbr/conv.w", "prior/h[2,1]/cbr/conv.w", true },
+        { "conv.w", "prior/mu[0]/conv#2.w", true },
+        { "conv#2.w", "prior/mu[0]/conv.w", false },
+        { "mu[0]/conv.w", "prior/mu[0]/conv.w", true },
+        { "mu[1]/conv.w", "prior/mu[0]/conv.w", false },
+        { "mu/conv.w", "prior/mu[0]/conv.w", true },
+        { "conv.b", "prior/mu[0]/conv.w", false },
+        { "posterior", "posterior/h[3]/stage/r/conv.w", true },
+        { "posterior/h[3]/stage", "posterior/h[3]/stage/r/conv.w", true },
+        { "posterior/h[3]/stage", "prior/h[3]/stage/r/conv.w", false },
+        { "h[3]", "posterior/h[3]/stage/conv.w", false },
+        { "z[*]", "prior/z[2]", true },
+        { "*", "prior/z[2]", true },
+        { "*/z[1]", "prior/z[2]", false },
+        { "batch_norm.*", "a/batch_norm.scale", true },
+        { "table", "m/relative_position_bias.table", true },
+        { "able", "m/x.table", false },
+        { "conv.w", "conv.w", true },
+        { "a/conv.w", "conv.w", false },
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (ad_path_matches(rows[i].pattern, rows[i].path) != rows[i].match) fail_msg("%s against %s", rows[i].pattern, rows[i].path);
+        if (ad_path_matches(rows[i].pattern, rows[i].path) != rows[i].match)
+            fail_msg("%s against %s", rows[i].pattern, rows[i].path);
 }
 
 static void scalar_types(void **state)
 {
-    static const struct { const char *text; ad_scalar_kind kind; } rows[] = {
-        { "null", AD_SCALAR_NULL }, { "~", AD_SCALAR_NULL }, { "true", AD_SCALAR_BOOL }, { "no", AD_SCALAR_TEXT }, { "12", AD_SCALAR_INT },
-        { "-3", AD_SCALAR_INT }, { "0x1F", AD_SCALAR_INT }, { "0o17", AD_SCALAR_INT }, { "1_000", AD_SCALAR_TEXT }, { "1e-4", AD_SCALAR_FLOAT },
-        { "5.", AD_SCALAR_FLOAT }, { ".5", AD_SCALAR_FLOAT }, { ".", AD_SCALAR_TEXT }, { "1e", AD_SCALAR_TEXT }, { ".inf", AD_SCALAR_FLOAT },
-        { "1:30", AD_SCALAR_TEXT }, { "0b101", AD_SCALAR_TEXT }, { "2001-01-01", AD_SCALAR_TEXT }, { "'12'", AD_SCALAR_TEXT }, { "0x", AD_SCALAR_TEXT },
+    static const struct { const char *text; ad_scalar_kind kind;
+    } rows[] = {
+        { "null", AD_SCALAR_NULL },  { "~", AD_SCALAR_NULL },          { "true", AD_SCALAR_BOOL },  { "no", AD_SCALAR_TEXT },
+        { "12", AD_SCALAR_INT },     { "-3", AD_SCALAR_INT },          { "0x1F", AD_SCALAR_INT },   { "0o17", AD_SCALAR_INT },
+        { "1_000", AD_SCALAR_TEXT }, { "1e-4", AD_SCALAR_FLOAT },      { "5.", AD_SCALAR_FLOAT },   { ".5", AD_SCALAR_FLOAT },
+        { ".", AD_SCALAR_TEXT },     { "1e", AD_SCALAR_TEXT },         { ".inf", AD_SCALAR_FLOAT }, { "1:30", AD_SCALAR_TEXT },
+        { "0b101", AD_SCALAR_TEXT }, { "2001-01-01", AD_SCALAR_TEXT }, { "'12'", AD_SCALAR_TEXT },  { "0x", AD_SCALAR_TEXT },
     };
     ad_diagnostics *d = ad_diagnostics_new();
     (void)state;
@@ -355,8 +393,14 @@ static void scalar_types(void **state)
 
 static void integers(void **state)
 {
-    static const struct { const char *text; bool good; int64_t value; } rows[] = {
-        { "0x1F", true, 31 }, { "0o17", true, 15 }, { "-9223372036854775808", true, INT64_MIN }, { "9223372036854775808", false, 0 }, { "010", false, 0 }, { "3.0", false, 0 },
+    static const struct { const char *text; bool good; int64_t value;
+    } rows[] = {
+        { "0x1F", true, 31 },
+        { "0o17", true, 15 },
+        { "-9223372036854775808", true, INT64_MIN },
+        { "9223372036854775808", false, 0 },
+        { "010", false, 0 },
+        { "3.0", false, 0 },
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -374,7 +418,8 @@ static void integers(void **state)
 /* A byte-order mark, CRLF, and a character of several bytes before the mistake: columns count characters. */
 static void columns_count_characters(void **state)
 {
-    static const char text[] = "\xef\xbb\xbf" "adze: 1\r\nmodel: \xc3\xa4\xc3\xb6 # \xe6\xbc\xa2\r\ninputs: {\"\xc3\xa4\": 1, x: 2}\r\n";
+    static const char text[] = "\xef\xbb\xbf"
+                               "adze: 1\r\nmodel: \xc3\xa4\xc3\xb6 # \xe6\xbc\xa2\r\ninputs: {\"\xc3\xa4\": 1, x: 2}\r\n";
     ad_diagnostics *d = ad_diagnostics_new();
     ad_model *m;
     assert_int_equal(ad_model_parse(*state, "t.yaml", text, strlen(text), NULL, d, &m), AD_EMODEL);
@@ -429,22 +474,44 @@ static void did_you_mean(void **state)
 
 static void expressions(void **state)
 {
-    static const struct { const char *text, *value; } rows[] = {
-        { "1 + 2 * 3", "7" }, { "-7 // 2", "-4" }, { "-7 % 3", "2" }, { "7 / 2", "3.5" }, { "pow(2, R-1)", "64" }, { "2*i + (l > 0)", "7" },
-        { "[32, 48][1]", "48" }, { "len(ch)", "7" }, { "ch[1..2]", "[64, 128]" }, { "sum(l*k for k in 1..3)", "6" }, { "4..0", "[]" },
-        { "rev(0..2)", "[2, 1, 0]" }, { "\"a\" if L > 3 else \"b\"", "a" }, { "not (1 < 2 and 2 < 1)", "true" }, { "max(1, 2.5)", "2.5" }, { "min([4, 3])", "3" },
-        { "1e-3", "0.001" }, { "0.1 + 0.2", "0.30000000000000004" }, { "\"x\" == 'x'", "true" }, { "[1, 2] + [3]", "[1, 2, 3]" }, { "1 | max(3)", "3" },
-        { "mean([1, 2])", "1.5" }, { "floor(2.7)", "2" }, { "1.0", "1.0" },
+    static const struct { const char *text, *value;
+    } rows[] = {
+        { "1 + 2 * 3", "7" },
+        { "-7 // 2", "-4" },
+        { "-7 % 3", "2" },
+        { "7 / 2", "3.5" },
+        { "pow(2, R-1)", "64" },
+        { "2*i + (l > 0)", "7" },
+        { "[32, 48][1]", "48" },
+        { "len(ch)", "7" },
+        { "ch[1..2]", "[64, 128]" },
+        { "sum(l*k for k in 1..3)", "6" },
+        { "4..0", "[]" },
+        { "rev(0..2)", "[2, 1, 0]" },
+        { "\"a\" if L > 3 else \"b\"", "a" },
+        { "not (1 < 2 and 2 < 1)", "true" },
+        { "max(1, 2.5)", "2.5" },
+        { "min([4, 3])", "3" },
+        { "1e-3", "0.001" },
+        { "0.1 + 0.2", "0.30000000000000004" },
+        { "\"x\" == 'x'", "true" },
+        { "[1, 2] + [3]", "[1, 2, 3]" },
+        { "1 | max(3)", "3" },
+        { "mean([1, 2])", "1.5" },
+        { "floor(2.7)", "2" },
+        { "1.0", "1.0" },
     };
     static const char *const names[] = { "i", "l" };
     static const int64_t values[] = { 3, 1 };
     ad_model *m = open_text(*state, "phiseg", NULL);
     char out[256];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (ad__model_eval(m, ad_ctx_error(*state), rows[i].text, 2, names, values, out, sizeof out) != AD_OK) fail_msg("%s", ad_ctx_message(*state));
+        if (ad__model_eval(m, ad_ctx_error(*state), rows[i].text, 2, names, values, out, sizeof out) != AD_OK)
+            fail_msg("%s", ad_ctx_message(*state));
         assert_string_equal(out, rows[i].value);
     }
-    assert_int_equal(ad__model_eval(m, ad_ctx_error(*state), "9223372036854775807 + 1", 0, NULL, NULL, out, sizeof out), AD_EUSAGE);
+    assert_int_equal(ad__model_eval(m, ad_ctx_error(*state), "9223372036854775807 + 1", 0, NULL, NULL, out, sizeof out),
+                     AD_EUSAGE);
     assert_string_equal(ad_ctx_message(*state), "'9223372036854775807 + 1': 9223372036854775807 + 1 does not fit in 64 bits");
     ad_error_clear(ad_ctx_error(*state));
     assert_int_equal(ad__model_eval(m, ad_ctx_error(*state), "conv(3)", 0, NULL, NULL, out, sizeof out), AD_EUSAGE);
@@ -454,11 +521,13 @@ static void expressions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(published_counts), cmocka_unit_test(counts_of_nets), cmocka_unit_test(zoo_opens), cmocka_unit_test(broken_files),
-        cmocka_unit_test(wrong_settings), cmocka_unit_test(missing_file), cmocka_unit_test(extending), cmocka_unit_test(lenient),
-        cmocka_unit_test(questions), cmocka_unit_test(expanded_form), cmocka_unit_test(warnings), cmocka_unit_test(patterns), cmocka_unit_test(scalar_types),
-        cmocka_unit_test(integers), cmocka_unit_test(columns_count_characters), cmocka_unit_test(deep_nesting), cmocka_unit_test(at_most_twenty),
-        cmocka_unit_test(did_you_mean), cmocka_unit_test(expressions),
+        cmocka_unit_test(published_counts), cmocka_unit_test(counts_of_nets), cmocka_unit_test(zoo_opens),
+        cmocka_unit_test(broken_files),     cmocka_unit_test(wrong_settings), cmocka_unit_test(missing_file),
+        cmocka_unit_test(extending),        cmocka_unit_test(lenient),        cmocka_unit_test(questions),
+        cmocka_unit_test(expanded_form),    cmocka_unit_test(warnings),       cmocka_unit_test(patterns),
+        cmocka_unit_test(scalar_types),     cmocka_unit_test(integers),       cmocka_unit_test(columns_count_characters),
+        cmocka_unit_test(deep_nesting),     cmocka_unit_test(at_most_twenty), cmocka_unit_test(did_you_mean),
+        cmocka_unit_test(expressions),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

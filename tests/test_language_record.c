@@ -335,7 +335,8 @@ static void local_net(void **state)
 
 static void optional_input(void **state)
 {
-    static const char text[] = "adze: 1\nmodel: a\ninputs:\n  x: {shape: [B, 2]}\n  m: {shape: [B, 2], role: mask, optional: true}\n"
+    static const char text[] =
+        "adze: 1\nmodel: a\ninputs:\n  x: {shape: [B, 2]}\n  m: {shape: [B, 2], role: mask, optional: true}\n"
         "programs:\n"
         "  predict:\n"
         "    - h = x\n"
@@ -456,7 +457,8 @@ static void objective_by_parameter(void **state)
     record(&b, "train", NULL);
     assert_false(ad_recorded_scalar_at(b.r, 0, &s));
     end(&b);
-    assert_int_equal(ad_model_parse(*state, "a.yaml", text, strlen(text), &(ad_model_options){ .n_set = 1, .set = &set }, NULL, &m), AD_OK);
+    assert_int_equal(
+        ad_model_parse(*state, "a.yaml", text, strlen(text), &(ad_model_options){ .n_set = 1, .set = &set }, NULL, &m), AD_OK);
     b = (bench){ .ctx = *state, .m = m };
     assert_int_equal(ad_model_params(m, AD_F64, &b.params), AD_OK);
     record(&b, "train", NULL);
@@ -527,8 +529,10 @@ static void wrong_recordings(void **state)
     ad_error_clear(ad_ctx_error(*state));
     ad_tensor *wrong = ad_scalar(b.t, 1);
     const ad_choice choice = { "prior/z", AD_CHOICE_VALUE, wrong };
-    assert_int_equal(ad_model_record(b.m, "sample", b.t, b.params, &(ad_record_options){ .n_choices = 1, .choices = &choice }, &r), AD_EMODEL);
-    if (!strstr(ad_ctx_message(*state), "a.yaml:8:11: error: site 'prior/z' is [1,2], but the value it is given is []")) fail_msg("%s", ad_ctx_message(*state));
+    assert_int_equal(
+        ad_model_record(b.m, "sample", b.t, b.params, &(ad_record_options){ .n_choices = 1, .choices = &choice }, &r), AD_EMODEL);
+    if (!strstr(ad_ctx_message(*state), "a.yaml:8:11: error: site 'prior/z' is [1,2], but the value it is given is []"))
+        fail_msg("%s", ad_ctx_message(*state));
     assert_null(r);
     ad_error_clear(ad_ctx_error(*state));
     end(&b);
@@ -537,9 +541,18 @@ static void wrong_recordings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(replayed_site), cmocka_unit_test(choices_of_a_sampler), cmocka_unit_test(draws), cmocka_unit_test(bindings_per_level),
-        cmocka_unit_test(shared_net), cmocka_unit_test(local_net), cmocka_unit_test(optional_input), cmocka_unit_test(geco_steps),
-        cmocka_unit_test(objective_by_parameter), cmocka_unit_test(penalties_and_groups), cmocka_unit_test(places), cmocka_unit_test(wrong_recordings),
+        cmocka_unit_test(replayed_site),
+        cmocka_unit_test(choices_of_a_sampler),
+        cmocka_unit_test(draws),
+        cmocka_unit_test(bindings_per_level),
+        cmocka_unit_test(shared_net),
+        cmocka_unit_test(local_net),
+        cmocka_unit_test(optional_input),
+        cmocka_unit_test(geco_steps),
+        cmocka_unit_test(objective_by_parameter),
+        cmocka_unit_test(penalties_and_groups),
+        cmocka_unit_test(places),
+        cmocka_unit_test(wrong_recordings),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
