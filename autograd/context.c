@@ -6,8 +6,8 @@
 
 #include "autograd/internal.h"
 
-/* Below this many element operations a parallel region costs more than it saves (0.5 us a region, measured with spinning workers). */
-#define SERIAL_WORK 32768
+/* Below this many element operations a parallel region costs more than it saves (docs/performance.md). */
+#define SERIAL_WORK 65536
 
 static const char *const isa_names[AD_ISA_COUNT] = { "base", "avx2", "avx512" };
 
