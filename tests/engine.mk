@@ -6,7 +6,7 @@ tests_test_engine_SOURCES = tests/test_engine.c
 tests_test_engine_LDADD = $(TEST_LIBS)
 endif
 TESTS += tests/layers.sh tests/headers.sh tests/docs.sh
-EXTRA_DIST += tests/layers.sh tests/headers.sh tests/docs.sh docs/generate-ops.sh tests/run.sh examples/setup.sh
+EXTRA_DIST += tests/layers.sh tests/headers.sh tests/docs.sh docs/generate.sh tests/run.sh examples/setup.sh
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = sh
 # Tests that need reference cases or real data are skipped unless ADZE_SHARED names a folder.
