@@ -1,7 +1,7 @@
 /*
  * conv_fast.c - forward and by_input in registers: both are views (conv_view.h), and a view is run in tiles (conv_tile.h).
  *
- * Stage 0 packs the weights into panels, one for each tile of output channels. Stage 1 has a unit for each block of output pixels
+ * Stage 0 packs the weights into panels, one for each tile of output channels, a unit for each block of summed channels. Stage 1 has a unit for each block of output pixels
  * (and group, and share of the tiles): it copies the source pixels that the block reads into slots, one block of channels at a
  * time, and runs every tile over them; between channel blocks the partial sums wait in the output.
  *
@@ -12,7 +12,7 @@
 #include "ops/kernels/conv_fill.h"
 
 /* Scratch of a block: half of a 1 MiB second-level cache at most. Fewer than 16 units would leave threads idle. */
-enum { BLOCK_FLOATS = 48 * 1024, BLOCK_PIXELS = 196, UNITS = 16, ROW_PIXELS = 8, FEW_CHANNELS = 4 };
+enum { BLOCK_FLOATS = 48 * 1024, BLOCK_PIXELS = 224, LEAST_PIXELS = 56, UNITS = 16, ROW_PIXELS = 8, FEW_CHANNELS = 4 };
 
 typedef struct conv_layout {
     int flat, gathered;            /* pixels instead of rows; (tap, channel) pairs in one slot */
@@ -36,7 +36,7 @@ static int64_t run_length(const conv_view *v, int gathered, int64_t run)
     return left < SLOT ? left : SLOT;
 }
 
-/* Few blocks: the tiles are shared out first, because a smaller block makes less use of the weights it reads. */
+/* Blocks of at least LEAST_PIXELS pay for the weights that they read; then the tiles are shared out. */
 static void layout_flat(const conv_view *v, conv_layout *l)
 {
     int64_t pixels = conv_view_rows(v) * v->axis[2].count, taps = conv_view_taps(v);
@@ -44,7 +44,7 @@ static void layout_flat(const conv_view *v, conv_layout *l)
     if (l->pass > run_count(v, l->gathered)) l->pass = run_count(v, l->gathered);
     l->block = BLOCK_FLOATS / SLOT / (l->pass ? l->pass : 1);
     if (l->block > BLOCK_PIXELS) l->block = BLOCK_PIXELS;
-    while (l->block > 2 * TILE_MOST_ROWS && ceil_div(pixels, l->block) * v->groups * tile_count(v->columns) < UNITS)
+    while (l->block > LEAST_PIXELS && ceil_div(pixels, l->block) * v->groups < UNITS)
         l->block /= 2;
     l->blocks = ceil_div(pixels, l->block);
     l->scratch = l->pass * l->block * SLOT;
@@ -175,14 +175,17 @@ static void flat_run(const conv_unit *u, conv_tile *t, int vecs, int64_t tile, i
     }
 }
 
-static void fill_flat(const conv_unit *u, int64_t first, int64_t count, int64_t run, int64_t length, float *slots)
+/* The slots of runs run .. of one pass; the channel blocks of a single tap are copied together. */
+static void fill_flat(const conv_unit *u, int64_t first, int64_t count, int64_t run, const conv_tile *t)
 {
     const conv_view *v = u->v;
-    int64_t taps = conv_view_taps(v);
-    if (u->l->gathered)
-        K(conv_fill_columns)(v, u->source, first, count, u->group, run * SLOT, length, slots);
-    else
-        K(conv_fill_tap)(v, u->source, first, count, run % taps, u->group * v->sum + run / taps * SLOT, length, slots);
+    int64_t taps = conv_view_taps(v), blocks = taps == 1 ? t->runs : 1;
+    for (int64_t i = 0; i < t->runs; i += blocks)
+        if (u->l->gathered)
+            K(conv_fill_columns)(v, u->source, first, count, u->group, (run + i) * SLOT, t->length, u->scratch + t->offset[i]);
+        else
+            K(conv_fill_tap)(v, u->source, first, count, (run + i) % taps, u->group * v->sum + (run + i) / taps * SLOT, t->length, blocks,
+                             u->scratch + t->offset[i]);
 }
 
 static void unit_flat(const conv_unit *u)
@@ -197,8 +200,8 @@ static void unit_flat(const conv_unit *u)
         for (t.runs = 0; t.runs < u->l->pass && run + t.runs < runs; t.runs++) {
             if (run_length(v, u->l->gathered, run + t.runs) != t.length) break;
             offset[t.runs] = t.runs * count * SLOT;
-            fill_flat(u, first, count, run + t.runs, t.length, u->scratch + offset[t.runs]);
         }
+        fill_flat(u, first, count, run, &t);
         for (int64_t tile = u->tile_first; tile < u->tile_end; tile++) {
             float start[TILE_MOST_VECS * VL];
             tile_set(u, tile, before, &t, start);
@@ -223,25 +226,31 @@ static void view_run(const conv_view *v, const conv_layout *l, int64_t unit, con
     else unit_rows(&u);
 }
 
-/* Packs one tile of one group; `by_input` says that the columns are the weights' input channels. */
-static void panel_pack(const conv_view *v, int by_input, int64_t group, int64_t tile, const float *w, float *panels)
+/* Units of packing: the channel blocks of each group. */
+static int64_t pack_units(const conv_view *v)
 {
-    int64_t taps = conv_view_taps(v), column = tile_column(tile), left = v->columns - column;
+    return v->groups * ceil_div(v->sum, SLOT);
+}
+
+/* Packs one of them; `by_input` says that the columns are the weights' input channels. */
+static void panels_pack(const conv_view *v, int by_input, int64_t unit, const float *w, float *panels)
+{
+    int64_t taps = conv_view_taps(v), group = unit % v->groups, channel = unit / v->groups * SLOT;
     int64_t width = v->groups * (by_input ? v->sum : v->columns), in = by_input ? v->columns : v->sum;
-    int vecs = tile_vecs(v->columns, tile);
-    float *panel = panels + group * panel_floats(v) + column * taps * v->sum;
-    for (int64_t channel = 0; channel < v->sum; channel += SLOT)
-        for (int64_t t = 0; t < taps; t++) {
-            int64_t at[3], k = 0, length = v->sum - channel < SLOT ? v->sum - channel : SLOT;
-            conv_tap_at(v, t, at);
-            for (int i = 0; i < 3; i++)
-                k = k * v->axis[i].kernel_size + v->axis[i].kernel_first + at[i] * v->axis[i].kernel_step;
-            if (by_input)
-                K(conv_pack_columns)(length, w + (k * in + column) * width + group * v->sum + channel, width, left, vecs, panel);
-            else
-                K(conv_pack_rows)(length, w + (k * in + channel) * width + group * v->columns + column, width, left, vecs, panel);
-            panel += length * vecs * VL;
-        }
+    int64_t length = v->sum - channel < SLOT ? v->sum - channel : SLOT;
+    conv_panels p = {
+        .to = panels + group * panel_floats(v), .depth = taps * v->sum, .columns = v->columns, .tile_end = tile_count(v->columns),
+    };
+    for (int64_t t = 0; t < taps; t++) {
+        int64_t at[3], k = 0, first = taps * channel + t * length;
+        conv_tap_at(v, t, at);
+        for (int i = 0; i < 3; i++)
+            k = k * v->axis[i].kernel_size + v->axis[i].kernel_first + at[i] * v->axis[i].kernel_step;
+        if (by_input)
+            K(conv_pack_columns)(&p, first, length, w + k * in * width + group * v->sum + channel, width);
+        else
+            K(conv_pack_rows)(&p, first, length, w + (k * in + channel) * width + group * v->columns, width);
+    }
 }
 
 /* ---- forward ---- */
@@ -253,7 +262,7 @@ void K(conv_forward_plan)(const ad_conv_shape *s, ad_work *work)
     ad__conv_view_forward(s, &v);
     layout_of(&v, &l);
     *work = (ad_work){
-        .stages = 2, .units = { v.groups * tile_count(v.columns), l.units },
+        .stages = 2, .units = { pack_units(&v), l.units },
         .shared = (size_t)(v.groups * panel_floats(&v)) * sizeof(float), .per_thread = (size_t)l.scratch * sizeof(float),
     };
 }
@@ -264,7 +273,7 @@ void K(conv_forward_run)(const ad_conv_shape *s, int stage, int64_t unit, const 
     conv_layout l;
     ad__conv_view_forward(s, &v);
     if (stage == 0) {
-        panel_pack(&v, 0, unit / tile_count(v.columns), unit % tile_count(v.columns), args->b, args->shared);
+        panels_pack(&v, 0, unit, args->b, args->shared);
         return;
     }
     layout_of(&v, &l);
@@ -283,7 +292,7 @@ void K(conv_by_input_plan)(const ad_conv_shape *s, ad_work *work)
         ad__conv_view_by_input(s, phase, &v);
         layout_of(&v, &l);
         floats += v.groups * panel_floats(&v);
-        work->units[0] += v.groups * tile_count(v.columns);
+        work->units[0] += pack_units(&v);
         work->units[1] += l.units;
         if (work->per_thread < (size_t)l.scratch * sizeof(float)) work->per_thread = (size_t)l.scratch * sizeof(float);
     }
@@ -298,9 +307,9 @@ void K(conv_by_input_run)(const ad_conv_shape *s, int stage, int64_t unit, const
         conv_layout l;
         ad__conv_view_by_input(s, phase, &v);
         layout_of(&v, &l);
-        int64_t tiles = tile_count(v.columns), units = stage == 0 ? v.groups * tiles : l.units;
+        int64_t units = stage == 0 ? pack_units(&v) : l.units;
         if (unit < units) {
-            if (stage == 0) panel_pack(&v, 1, unit / tiles, unit % tiles, args->b, panels);
+            if (stage == 0) panels_pack(&v, 1, unit, args->b, panels);
             else view_run(&v, &l, unit, panels, args);
             return;
         }

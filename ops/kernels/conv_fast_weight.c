@@ -67,18 +67,14 @@ typedef struct weight_unit {
     int started;                   /* blocks before this one have left their sums */
 } weight_unit;
 
-static float *panel_of(const weight_unit *u, int64_t tile, int64_t pixels)
+static conv_panels panels_of(const weight_unit *u, int64_t pixels)
 {
-    return u->panels + (tile_column(tile) - tile_column(u->tile_first)) * pixels;
+    return (conv_panels){ .to = u->panels, .depth = pixels, .columns = u->v->columns, .tile_first = u->tile_first, .tile_end = u->tile_end };
 }
 
-static void panels_fill(const weight_unit *u, int64_t pixel, int64_t pixels)
+static void panels_fill(const weight_unit *u, const conv_panels *p, int64_t pixel)
 {
-    for (int64_t tile = u->tile_first; tile < u->tile_end; tile++) {
-        int64_t column = tile_column(tile);
-        K(conv_pack_rows)(pixels, u->gy + pixel * u->cout + u->group * u->v->columns + column, u->cout, u->v->columns - column,
-                          tile_vecs(u->v->columns, tile), panel_of(u, tile, pixels));
-    }
+    K(conv_pack_rows)(p, 0, p->depth, u->gy + pixel * u->cout + u->group * u->v->columns, u->cout);
 }
 
 /* Adds the runs of `t` to the sums of one tap and tile; `slots` is where the runs' offsets count from. */
@@ -95,22 +91,47 @@ static void tap_run(const weight_unit *u, conv_tile *t, int64_t tap, int64_t til
                   u->sum + row * u->cout + u->group * u->v->columns + column);
 }
 
+/* Lets the tiles ask memory for what the next block copies: first its gy, then, once, its source rows. `window` pixels from output row
+ * `row` on are this run's share of it, of which the tap asks for those from `pixel` on. */
+static void ask_ahead(const weight_unit *u, conv_tile *t, int64_t row, int64_t window, int64_t pixel, int64_t tile)
+{
+    const conv_axis *a = u->v->axis;
+    int64_t width = a[2].count, at[3];
+    t->ahead = NULL;
+    if (row * width + window > conv_view_rows(u->v) * width) return;
+    if (pixel < window) {
+        t->ahead = u->gy + (row * width + pixel) * u->cout + u->group * u->v->columns + tile_column(tile);
+        t->ahead_stride = u->cout;
+        return;
+    }
+    pixel -= window;
+    conv_row_at(u->v, row, at);
+    int64_t i0 = conv_source_at(&a[0], at[1], 0), i1 = conv_source_at(&a[1], at[2] + pixel / width, a[1].taps - 1);
+    if (pixel >= window || tile != u->tile_first || i0 < 0 || i0 >= a[0].source || i1 < 0 || i1 >= a[1].source) return;
+    t->ahead_stride = u->v->groups * u->v->sum;
+    t->ahead = u->x + (((at[0] * a[0].source + i0) * a[1].source + i1) * a[2].source + pixel % width) * t->ahead_stride
+               + u->group * u->v->sum + u->part * SLOT;
+}
+
 static void block_rows(const weight_unit *u, int64_t row, int64_t rows)
 {
     int64_t width = u->v->axis[2].count, some = RUN_PIXELS / width < 1 ? 1 : RUN_PIXELS / width, offset[TILE_MOST_RUNS];
     conv_slots slots = conv_slots_of(u->v, rows);
     conv_tile t = { .offset = offset, .length = width };
     K(conv_fill_rows)(u->v, &slots, u->x, row, u->group * u->v->sum + u->part * SLOT, u->length, u->slots);
-    panels_fill(u, row * width, rows * width);
+    conv_panels panels = panels_of(u, rows * width);
+    panels_fill(u, &panels, row * width);
     for (int64_t r = 0; r < some; r++)
         offset[r] = r * conv_slots_row(u->v, &slots);
     for (int64_t tile = u->tile_first; tile < u->tile_end; tile++)
         for (int64_t r = 0; r < rows; r += some) {
             t.runs = rows - r < some ? rows - r : some;
-            t.w = panel_of(u, tile, rows * width) + r * width * tile_vecs(u->v->columns, tile) * VL;
-            for (int64_t tap = 0; tap < u->l->taps; tap++)
+            t.w = conv_panel(&panels, tile, r * width);
+            for (int64_t tap = 0; tap < u->l->taps; tap++) {
+                ask_ahead(u, &t, row + rows + r, some * width, tap * u->length, tile);
                 tap_run(u, &t, tap, tile, !u->started && r == 0,
                         u->slots + conv_slots_tap(u->v, &slots, tap) + r * conv_slots_row(u->v, &slots));
+            }
         }
 }
 
@@ -118,16 +139,17 @@ static void block_pixels(const weight_unit *u, int64_t first, int64_t count)
 {
     int64_t zero = 0;
     conv_tile t = { .runs = 1, .offset = &zero, .length = count };
-    panels_fill(u, first, count);
+    conv_panels panels = panels_of(u, count);
+    panels_fill(u, &panels, first);
     for (int64_t tap = 0; tap < u->l->taps; tap++) {
         float *slots = u->slots + tap * count * SLOT;
         if (u->l->gathered)
             K(conv_fill_columns)(u->v, u->x, first, count, u->group, u->part * SLOT, u->length, slots);
         else
-            K(conv_fill_tap)(u->v, u->x, first, count, tap, u->group * u->v->sum + u->part * SLOT, u->length, slots);
+            K(conv_fill_tap)(u->v, u->x, first, count, tap, u->group * u->v->sum + u->part * SLOT, u->length, 1, slots);
     }
     for (int64_t tile = u->tile_first; tile < u->tile_end; tile++) {
-        t.w = panel_of(u, tile, count);
+        t.w = conv_panel(&panels, tile, 0);
         for (int64_t tap = 0; tap < u->l->taps; tap++)
             tap_run(u, &t, tap, tile, !u->started, u->slots + tap * count * SLOT);
     }

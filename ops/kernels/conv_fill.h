@@ -49,18 +49,32 @@ static inline int64_t conv_slots_row(const conv_view *v, const conv_slots *l)
 void K(conv_fill_rows)(const conv_view *v, const conv_slots *l, const float *source, int64_t row, int64_t channel, int64_t length,
                        float *slots);
 
-/* One slot a pixel, for output pixels first .. first + count - 1 counted through all rows and images:
- * the channels of one tap, or columns of (tap, channel) where a group has few channels. */
+/* One slot a pixel, for output pixels first .. first + count - 1 counted through all rows and images: the channels of one
+ * tap (`blocks` times as many: further slots behind the first), or columns of (tap, channel) where a group has few channels. */
 void K(conv_fill_tap)(const conv_view *v, const float *source, int64_t first, int64_t count, int64_t tap, int64_t channel,
-                      int64_t length, float *slots);
+                      int64_t length, int64_t blocks, float *slots);
 void K(conv_fill_columns)(const conv_view *v, const float *source, int64_t first, int64_t count, int64_t group, int64_t column,
                           int64_t length, float *slots);
 
-/* panel[term, j] = w[term * stride + j], or w[j * stride + term]; columns past the last are zero. */
-void K(conv_pack_rows)(int64_t terms, const float *w, int64_t stride, int64_t columns, int vecs, float *panel);
-void K(conv_pack_columns)(int64_t terms, const float *w, int64_t stride, int64_t columns, int vecs, float *panel);
+/* Panels of the tiles tile_first .. tile_end-1 of so many columns, one behind the other: of each, [depth, columns of the tile]. */
+typedef struct conv_panels {
+    float *to;
+    int64_t depth, columns;
+    int64_t tile_first, tile_end;
+} conv_panels;
 
-/* `count` pixels of `length` channels into slots. */
-void K(conv_copy_slots)(float *slots, const float *source, int64_t count, int64_t stride, int64_t length);
+static inline float *conv_panel(const conv_panels *p, int64_t tile, int64_t term)
+{
+    return p->to + (tile_column(tile) - tile_column(p->tile_first)) * p->depth + term * tile_vecs(p->columns, tile) * VL;
+}
+
+/* Fills terms first .. first + terms - 1 of every panel: with w[t * stride + column], or w[column * stride + t], t counted from the
+ * first; columns past the last are zero. */
+void K(conv_pack_rows)(const conv_panels *p, int64_t first, int64_t terms, const float *w, int64_t stride);
+void K(conv_pack_columns)(const conv_panels *p, int64_t first, int64_t terms, const float *w, int64_t stride);
+
+/* `count` pixels, `stride` apart, of `length` channels into slots; of `blocks` times `length` channels where blocks > 1, block i
+ * into the slots that begin at i * distance. */
+void K(conv_copy_slots)(float *slots, const float *source, int64_t count, int64_t stride, int64_t length, int64_t blocks, int64_t distance);
 
 #endif

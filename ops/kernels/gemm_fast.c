@@ -1,26 +1,28 @@
 /*
  * gemm_fast.c - the matrix product in registers, with the tiles of the convolutions.
  *
- * Stage 0 packs b into panels, one for each tile of columns. Stage 1 has a unit for each block of rows of c (and share of the tiles):
+ * Stage 0 packs b into panels, one for each tile of columns, a unit for every PACK_TERMS rows. Stage 1 has a unit for each block of rows of c (and share of the tiles):
  * it copies k-blocks of a into slots, PASS of them at a time, and runs every tile over them; between passes the partial
  * sums wait in c. A transposed a is copied with its rows side by side in a slot, and channel tiles read it.
  */
 #include "ops/kernels/conv_fill.h"
 
-enum { BLOCK_ROWS = 196, PASS = 6, UNITS = 16 };
+/* Blocks of at least LEAST_ROWS rows pay for the panels that they read; then the tiles are shared out. */
+enum { BLOCK_ROWS = 224, LEAST_ROWS = 56, PASS = 6, PACK_TERMS = 64, UNITS = 16 };
 
 typedef struct gemm_layout {
     int64_t block, blocks;         /* rows of a block; blocks of an item */
     int64_t tile_groups;
     int64_t panels;                /* floats of one b */
-    int64_t items_b;
+    int64_t items_b, packs;        /* matrices b, units of packing each */
 } gemm_layout;
 
 static void layout_of(const ad_gemm_shape *s, gemm_layout *l)
 {
     int64_t tiles = tile_count(s->n);
-    *l = (gemm_layout){ .block = BLOCK_ROWS, .panels = s->k * tile_vecs_all(s->n) * VL, .items_b = s->shared_b ? 1 : s->batch };
-    while (l->block > 2 * TILE_MOST_ROWS && s->batch * ceil_div(s->m, l->block) * tiles < UNITS)
+    *l = (gemm_layout){ .block = BLOCK_ROWS, .panels = s->k * tile_vecs_all(s->n) * VL, .items_b = s->shared_b ? 1 : s->batch,
+                        .packs = ceil_div(s->k, PACK_TERMS) };
+    while (l->block > LEAST_ROWS && s->batch * ceil_div(s->m, l->block) < UNITS)
         l->block /= 2;
     l->blocks = ceil_div(s->m, l->block);
     l->tile_groups = ceil_div(UNITS, s->batch * l->blocks);
@@ -38,20 +40,19 @@ void K(conv_gemm_plan)(const ad_gemm_shape *s, ad_work *work)
     gemm_layout l;
     layout_of(s, &l);
     *work = (ad_work){
-        .stages = 2, .units = { l.items_b * tile_count(s->n), s->batch * l.blocks * l.tile_groups },
+        .stages = 2, .units = { l.items_b * l.packs, s->batch * l.blocks * l.tile_groups },
         .shared = (size_t)(l.items_b * l.panels) * sizeof(float), .per_thread = (size_t)slot_floats(&l) * sizeof(float),
     };
 }
 
+/* Block `unit` of PACK_TERMS terms of b, counted through the items. */
 static void pack_b(const ad_gemm_shape *s, const gemm_layout *l, int64_t unit, const ad_args *args)
 {
-    int64_t tile = unit % tile_count(s->n), item = unit / tile_count(s->n), column = tile_column(tile);
+    int64_t item = unit / l->packs, first = unit % l->packs * PACK_TERMS, terms = s->k - first < PACK_TERMS ? s->k - first : PACK_TERMS;
     const float *b = (const float *)args->b + item * s->k * s->n;
-    float *panel = (float *)args->shared + item * l->panels + column * s->k;
-    if (s->transposed_b)
-        K(conv_pack_columns)(s->k, b + column * s->k, s->k, s->n - column, tile_vecs(s->n, tile), panel);
-    else
-        K(conv_pack_rows)(s->k, b + column, s->n, s->n - column, tile_vecs(s->n, tile), panel);
+    conv_panels p = { .to = (float *)args->shared + item * l->panels, .depth = s->k, .columns = s->n, .tile_end = tile_count(s->n) };
+    if (s->transposed_b) K(conv_pack_columns)(&p, first, terms, b + first, s->k);
+    else K(conv_pack_rows)(&p, first, terms, b + first * s->n, s->n);
 }
 
 typedef struct gemm_unit {
@@ -79,10 +80,9 @@ static void pass_rows(const gemm_unit *u, int64_t k, int64_t runs, int64_t lengt
 {
     int64_t offset[PASS];
     conv_tile t = { .runs = runs, .offset = offset, .length = length };
-    for (int64_t i = 0; i < runs; i++) {
+    for (int64_t i = 0; i < runs; i++)
         offset[i] = i * u->rows * SLOT;
-        K(conv_copy_slots)(u->slots + offset[i], u->a + u->row * u->s->k + k + i * SLOT, u->rows, u->s->k, length);
-    }
+    K(conv_copy_slots)(u->slots, u->a + u->row * u->s->k + k, u->rows, u->s->k, length, runs, u->rows * SLOT);
     for (int64_t tile = u->tile_first; tile < u->tile_end; tile++) {
         float start[TILE_MOST_VECS * VL];
         int vecs = tile_vecs(u->s->n, tile);
@@ -97,7 +97,8 @@ static void pass_columns(const gemm_unit *u, int64_t k, int64_t terms)
     int64_t zero = 0;
     conv_tile t = { .runs = 1, .offset = &zero, .length = terms };
     for (int64_t r = 0; r < u->rows; r += SLOT)
-        K(conv_copy_slots)(u->slots + r * terms, u->a + k * u->s->m + u->row + r, terms, u->s->m, u->rows - r < SLOT ? u->rows - r : SLOT);
+        K(conv_copy_slots)(u->slots + r * terms, u->a + k * u->s->m + u->row + r, terms, u->s->m, u->rows - r < SLOT ? u->rows - r : SLOT,
+                           1, 0);
     for (int64_t tile = u->tile_first; tile < u->tile_end; tile++) {
         float start[TILE_MOST_VECS * VL];
         int vecs = tile_vecs(u->s->n, tile);
