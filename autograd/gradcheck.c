@@ -32,7 +32,8 @@ static double relative(double a, double b, double floor)
     return size > 0 ? fabs(a - b) / size : 0;
 }
 
-ad_status ad__compare(const ad__line *l, double analytic, double h, double floor, double tolerance, int input, int64_t element, ad_check *out)
+ad_status ad__compare(const ad__line *l, double analytic, double h, double floor, double tolerance, int input, int64_t element,
+                      ad_check *out)
 {
     ad_status s = AD_OK;
     double numeric = quotient(l, h, &s), error = relative(analytic, numeric, floor);
@@ -325,7 +326,8 @@ ad_status ad_gradcheck_sample(ad_ctx *ctx, const ad_op *op, const ad_sample *s, 
     }
     AD_TRY(status);
     if (out->worst > tolerance)
-        return AD_FAIL(&ctx->error, ECHECK, "%s, sample '%s': the gradient by input %d, element %lld is %.12g, differences give %.12g",
+        return AD_FAIL(&ctx->error, ECHECK,
+                       "%s, sample '%s': the gradient by input %d, element %lld is %.12g, differences give %.12g",
                        op->name, s->name, out->input, (long long)out->element, out->analytic, out->numeric);
     return AD_OK;
 }

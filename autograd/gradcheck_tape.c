@@ -186,7 +186,8 @@ static ad_status report(const model *m, const ad_check *c)
     ad_error *e = &m->loss->tape->ctx->error;
     if (!(c->worst > AD__GRADCHECK_TOLERANCE)) return AD_OK;
     if (c->input < 0)
-        return AD_FAIL(e, ECHECK, "the derivative along direction %lld is %.12g, differences give %.12g", (long long)c->element, c->analytic,
+        return AD_FAIL(e, ECHECK, "the derivative along direction %lld is %.12g, differences give %.12g", (long long)c->element,
+                       c->analytic,
                        c->numeric);
     return AD_FAIL(e, ECHECK, "the gradient by %s, element %lld is %.12g, differences give %.12g", m->entry[c->input]->path,
                    (long long)c->element, c->analytic, c->numeric);

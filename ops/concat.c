@@ -21,7 +21,8 @@ static ad_status shape(ad_error *e, const void *attr, int n_in, const ad_shape *
             ad_shape_text(&in[0], text[0]);
             ad_shape_text(&in[k], text[1]);
             if (!fits) return AD_FAIL(e, ESHAPE, "concat: cannot join %s and %s: the ranks differ", text[0], text[1]);
-            return AD_FAIL(e, ESHAPE, "concat: cannot join %s and %s along axis %d: sizes differ in axis %d", text[0], text[1], axis, bad);
+            return AD_FAIL(e, ESHAPE, "concat: cannot join %s and %s along axis %d: sizes differ in axis %d", text[0], text[1],
+                           axis, bad);
         }
         out->dim[axis] += in[k].dim[axis];
     }

@@ -14,7 +14,7 @@ static ad_status shape(ad_error *e, const void *attr, int n_in, const ad_shape *
         return AD_FAIL(e, ESHAPE, "cross_entropy: logits %s, target %s; need both [B,..,C]", ad_shape_text(&in[0], text[0]),
                        ad_shape_text(&in[1], text[1]));
     }
-    return ad__over(e, "cross_entropy", a->over, &in[0], "", "");
+    return ad__over(e, "cross_entropy", a->over, &in[0], "");
 }
 
 static void expand(ad_tape *t, const void *attr, int n_in, ad_tensor *const *in, ad_tensor **out)
@@ -22,16 +22,23 @@ static void expand(ad_tape *t, const void *attr, int n_in, ad_tensor *const *in,
     out[0] = ad__loss_reduce(t, ad_softmax_cross_entropy(t, in[0], in[1]), attr);
 }
 
-static const ad_operand operands[] = { { .name = "logits", .doc = "[B,..,C]" }, { .name = "target", .doc = "[B,..,C], one-hot or any distribution" }, { 0 } };
+static const ad_operand operands[] = { { .name = "logits", .doc = "[B,..,C]" },
+                                       { .name = "target", .doc = "[B,..,C], one-hot or any distribution" }, { 0 } };
 
 static const ad_sample samples[] = {
-    { .name = "pixels summed", .n_in = 2, .in = { { 4, { 2, 2, 3, 3 } }, { 4, { 2, 2, 3, 3 } } }, .attr_text = "over=HW, batch=mean" },
-    { .name = "mean", .n_in = 2, .in = { { 4, { 2, 2, 3, 3 } }, { 4, { 2, 2, 3, 3 } } }, .attr_text = "over=WH, batch=mean, pixels=mean" },
-    { .name = "volume", .n_in = 2, .in = { { 5, { 2, 2, 1, 2, 2 } }, { 5, { 2, 2, 1, 2, 2 } } }, .attr_text = "over=DHW, batch=sum" },
+    { .name = "pixels summed", .n_in = 2, .in = { { 4, { 2, 2, 3, 3 } }, { 4, { 2, 2, 3, 3 } } },
+      .attr_text = "over=HW, batch=mean" },
+    { .name = "mean", .n_in = 2, .in = { { 4, { 2, 2, 3, 3 } }, { 4, { 2, 2, 3, 3 } } },
+      .attr_text = "over=WH, batch=mean, pixels=mean" },
+    { .name = "volume", .n_in = 2, .in = { { 5, { 2, 2, 1, 2, 2 } }, { 5, { 2, 2, 1, 2, 2 } } },
+      .attr_text = "over=DHW, batch=sum" },
     { .name = "classes only", .n_in = 2, .in = { { 2, { 3, 4 } }, { 2, { 3, 4 } } }, .attr_text = "over=\"\", batch=sum" },
-    { .name = "wrong axes", .n_in = 2, .in = { { 4, { 2, 2, 3, 3 } }, { 4, { 2, 2, 3, 3 } } }, .attr_text = "over=CHW, batch=mean", .want = AD_EATTR },
-    { .name = "no batch", .n_in = 2, .in = { { 4, { 2, 2, 3, 3 } }, { 4, { 2, 2, 3, 3 } } }, .attr_text = "over=HW", .want = AD_EATTR },
-    { .name = "other classes", .n_in = 2, .in = { { 2, { 3, 4 } }, { 2, { 3, 5 } } }, .attr_text = "over=\"\", batch=sum", .want = AD_ESHAPE },
+    { .name = "wrong axes", .n_in = 2, .in = { { 4, { 2, 2, 3, 3 } }, { 4, { 2, 2, 3, 3 } } },
+      .attr_text = "over=CHW, batch=mean", .want = AD_EATTR },
+    { .name = "no batch", .n_in = 2, .in = { { 4, { 2, 2, 3, 3 } }, { 4, { 2, 2, 3, 3 } } }, .attr_text = "over=HW",
+      .want = AD_EATTR },
+    { .name = "other classes", .n_in = 2, .in = { { 2, { 3, 4 } }, { 2, { 3, 5 } } }, .attr_text = "over=\"\", batch=sum",
+      .want = AD_ESHAPE },
     { 0 }
 };
 

@@ -2,8 +2,8 @@
  * dice - soft Dice loss of logits [B,..,C] with a target of the same shape.
  *
  *   p = softmax(logits); for each class, summed over pixels (and over the batch with `batch`):
- *   1 - (2 sum p t + smooth) / (sum p^2 + sum t^2 + smooth), without the squares unless `squared`; the mean over classes (and items).
- *   Composite.
+ *   1 - (2 sum p t + smooth) / (sum p^2 + sum t^2 + smooth), without the squares unless `squared`; the mean over classes (and
+ *   items). Composite.
  */
 #include "ops/loss.h"
 
@@ -32,7 +32,8 @@ static void expand(ad_tape *t, const void *attr, int n_in, ad_tensor *const *in,
         p = ad_slice(t, p, -1, 1, s->dim[s->rank - 1] - 1);
         target = ad_slice(t, target, -1, 1, s->dim[s->rank - 1] - 1);
     }
-    ad_tensor *both = ad_mul(t, p, target), *sizes = a->squared ? ad_add(t, ad_square(t, p), ad_square(t, target)) : ad_add(t, p, target);
+    ad_tensor *both = ad_mul(t, p, target);
+    ad_tensor *sizes = a->squared ? ad_add(t, ad_square(t, p), ad_square(t, target)) : ad_add(t, p, target);
     if (axes.n > 0) {
         both = ad_sum(t, both, &axes, false);
         sizes = ad_sum(t, sizes, &axes, false);
@@ -41,7 +42,8 @@ static void expand(ad_tape *t, const void *attr, int n_in, ad_tensor *const *in,
     out[0] = ad_shift(t, ad_neg(t, ad_mean(t, ratio, NULL, false)), 1);
 }
 
-static const ad_operand operands[] = { { .name = "logits", .doc = "[B,..,C]" }, { .name = "target", .doc = "[B,..,C], one-hot" }, { 0 } };
+static const ad_operand operands[] = { { .name = "logits", .doc = "[B,..,C]" }, { .name = "target", .doc = "[B,..,C], one-hot" },
+                                       { 0 } };
 
 static const ad_attr attrs[] = {
     { "smooth", AD_ATTR_FLOAT, offsetof(ad_dice_attr, smooth), 1e-5, 0, 1e3, .doc = "added to both sides of the ratio" },
@@ -53,10 +55,13 @@ static const ad_attr attrs[] = {
 
 static const ad_sample samples[] = {
     { .name = "whole batch", .n_in = 2, .in = { { 4, { 2, 2, 3, 3 } }, { 4, { 2, 2, 3, 3 } } }, .range = { { 0 }, { 0.1, 1 } } },
-    { .name = "each item", .n_in = 2, .in = { { 4, { 2, 2, 3, 3 } }, { 4, { 2, 2, 3, 3 } } }, .attr_text = "batch=false, squared=false, smooth=0.5",
+    { .name = "each item", .n_in = 2, .in = { { 4, { 2, 2, 3, 3 } }, { 4, { 2, 2, 3, 3 } } },
+      .attr_text = "batch=false, squared=false, smooth=0.5",
       .range = { { 0 }, { 0.1, 1 } } },
-    { .name = "foreground", .n_in = 2, .in = { { 3, { 2, 4, 3 } }, { 3, { 2, 4, 3 } } }, .attr_text = "foreground=true", .range = { { 0 }, { 0.1, 1 } } },
-    { .name = "one class", .n_in = 2, .in = { { 3, { 2, 4, 1 } }, { 3, { 2, 4, 1 } } }, .attr_text = "foreground=true", .want = AD_ESHAPE },
+    { .name = "foreground", .n_in = 2, .in = { { 3, { 2, 4, 3 } }, { 3, { 2, 4, 3 } } }, .attr_text = "foreground=true",
+      .range = { { 0 }, { 0.1, 1 } } },
+    { .name = "one class", .n_in = 2, .in = { { 3, { 2, 4, 1 } }, { 3, { 2, 4, 1 } } }, .attr_text = "foreground=true",
+      .want = AD_ESHAPE },
     { .name = "unequal", .n_in = 2, .in = { { 3, { 2, 4, 3 } }, { 3, { 2, 4, 2 } } }, .want = AD_ESHAPE },
     { 0 }
 };

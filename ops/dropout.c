@@ -1,8 +1,8 @@
 /*
  * dropout - each number kept with probability 1 - rate and divided by it, else 0.
  *
- *   Composite: x * keep / (1 - rate), where keep is 0 or 1 as uniform numbers decide, or is given as `noise`. Outside training, or with
- *   the rate 0, it is x.
+ *   Composite: x * keep / (1 - rate), where keep is 0 or 1 as uniform numbers decide, or is given as `noise`. Outside training,
+ *   or with the rate 0, it is x.
  */
 #include "ops/elementwise.h"
 
@@ -40,17 +40,20 @@ static const ad_operand operands[] = {
 
 /* The rate has no default: whether and how much is dropped is always said. */
 static const ad_attr attrs[] = {
-    { "rate", AD_ATTR_FLOAT, offsetof(ad_dropout_attr, rate), .lo = 0, .hi = 0.999, .required = true, .doc = "probability of being dropped" },
+    { "rate", AD_ATTR_FLOAT, offsetof(ad_dropout_attr, rate), .lo = 0, .hi = 0.999, .required = true,
+      .doc = "probability of being dropped" },
     { "training", AD_ATTR_BOOL, offsetof(ad_dropout_attr, training), 1, .doc = "false: x as it is" },
     { 0 }
 };
 
 static const ad_sample samples[] = {
     { .name = "drawn", .n_in = 1, .in = { { 3, { 4, 3, 2 } } }, .attr_text = "rate=0.4" },
-    { .name = "given", .n_in = 2, .in = { { 3, { 4, 3, 2 } }, { 3, { 4, 3, 2 } } }, .attr_text = "rate=0.3", .range = { { 0 }, { 0.5, 1 } } },
+    { .name = "given", .n_in = 2, .in = { { 3, { 4, 3, 2 } }, { 3, { 4, 3, 2 } } }, .attr_text = "rate=0.3",
+      .range = { { 0 }, { 0.5, 1 } } },
     { .name = "not training", .n_in = 1, .in = { { 2, { 3, 5 } } }, .attr_text = "rate=0.4, training=false" },
     { .name = "nothing dropped", .n_in = 1, .in = { { 2, { 3, 5 } } }, .attr_text = "rate=0" },
-    { .name = "noise of another shape", .n_in = 2, .in = { { 2, { 3, 5 } }, { 2, { 3, 4 } } }, .attr_text = "rate=0.4", .want = AD_ESHAPE },
+    { .name = "noise of another shape", .n_in = 2, .in = { { 2, { 3, 5 } }, { 2, { 3, 4 } } }, .attr_text = "rate=0.4",
+      .want = AD_ESHAPE },
     { .name = "everything dropped", .n_in = 1, .in = { { 2, { 3, 5 } } }, .attr_text = "rate=1", .want = AD_EATTR },
     { .name = "no rate", .n_in = 1, .in = { { 2, { 3, 5 } } }, .attr_text = "", .want = AD_EATTR },
     { 0 }

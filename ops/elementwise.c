@@ -3,7 +3,7 @@
  */
 #include "ops/elementwise.h"
 
-/* Elements that one unit of a parallel loop works on: a few microseconds' worth, and all operands of a unit stay in second-level cache. */
+/* Elements that one unit of a parallel loop works on: a few microseconds' worth; all operands stay in second-level cache. */
 #define UNIT 16384
 
 const ad_operand ad__operand_x[] = { { .name = "x" }, { 0 } };
@@ -26,8 +26,8 @@ ad_status ad__shape_broadcast(ad_error *e, const char *op, int n_in, const ad_sh
             int64_t a = i <= so_far.rank ? so_far.dim[so_far.rank - i] : 1, b = i <= in[k].rank ? in[k].dim[in[k].rank - i] : 1;
             if (a != b && a != 1 && b != 1) {
                 char text[2][AD_SHAPE_TEXT];
-                return AD_FAIL(e, ESHAPE, "%s: cannot broadcast %s with %s: %lld against %lld; trailing sizes must be equal or 1", op,
-                               ad_shape_text(&so_far, text[0]), ad_shape_text(&in[k], text[1]), (long long)a, (long long)b);
+                return AD_FAIL(e, ESHAPE, "%s: cannot broadcast %s with %s: %lld against %lld; trailing sizes must be equal or 1",
+                               op, ad_shape_text(&so_far, text[0]), ad_shape_text(&in[k], text[1]), (long long)a, (long long)b);
             }
             out->dim[rank - i] = a == 1 ? b : a;
         }

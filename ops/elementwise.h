@@ -20,7 +20,7 @@ ad_status ad__shape_broadcast(ad_error *e, const char *op, int n_in, const ad_sh
 
 typedef void ad_map_kernel(int64_t n, const ad_lane *in, void *out, const double *p);
 
-/* Forward of elementwise ops: runs the kernel over the output, operands broadcast. `p` is what the kernel's comment says, or NULL. */
+/* Forward of elementwise ops: runs the kernel over the output, operands broadcast. `p` are the attributes, or NULL. */
 ad_status ad__map(const ad_call *c, ad_map_kernel *kernel, const double *p);
 
 /* The adjoint `g` of a broadcast operand: summed to the operand's shape where that differs. */

@@ -16,7 +16,8 @@ static const ad_sample samples[] = {
 };
 
 const ad_op ad_op_floor = {
-    .name = "floor", .doc = "largest whole number not above x", .flags = AD_ELEMENTWISE | AD_STOPS_GRADIENT, .operands = ad__operand_x,
+    .name = "floor", .doc = "largest whole number not above x", .flags = AD_ELEMENTWISE | AD_STOPS_GRADIENT,
+    .operands = ad__operand_x,
     .shape = ad__shape_same, .forward = forward, .samples = samples,
 };
 

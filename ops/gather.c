@@ -30,7 +30,8 @@ static ad_status forward(const ad_call *c)
     const int32_t *index = c->in[1].data;
     for (int64_t i = 0; i < n; i++) {
         if (index[i] < 0 || index[i] >= rows)
-            return AD_FAIL(c->error, EDATA, "gather: index %d at element %lld; the table has rows 0 to %lld", index[i], (long long)i,
+            return AD_FAIL(c->error, EDATA, "gather: index %d at element %lld; the table has rows 0 to %lld", index[i],
+                           (long long)i,
                            (long long)rows - 1);
         memcpy((char *)c->out->data + (size_t)i * bytes, (const char *)c->in[0].data + (size_t)index[i] * bytes, bytes);
     }
@@ -42,7 +43,8 @@ static void gradient(ad_grad *g)
     if (g->wanted[0]) g->gin[0] = ad_scatter_add(g->tape, g->gout[0], g->in[1], ad_tensor_shape(g->in[0])->dim[0]);
 }
 
-static const ad_operand operands[] = { { .name = "table", .doc = "[R, ...]" }, { .name = "index", .doc = "row numbers", .integer = true }, { 0 } };
+static const ad_operand operands[] = { { .name = "table", .doc = "[R, ...]" },
+                                       { .name = "index", .doc = "row numbers", .integer = true }, { 0 } };
 
 static const ad_sample samples[] = {
     { .name = "rows", .n_in = 2, .in = { { 2, { 7, 3 } }, { 2, { 2, 4 }, AD_I32 } }, .range = { { 0 }, { 0, 6 } } },

@@ -25,7 +25,8 @@ static const ad_sample samples[] = {
 };
 
 const ad_op ad_op_greater_equal = {
-    .name = "greater_equal", .doc = "1 where a >= b, else 0", .flags = AD_ELEMENTWISE | AD_STOPS_GRADIENT, .operands = ad__operands_ab,
+    .name = "greater_equal", .doc = "1 where a >= b, else 0", .flags = AD_ELEMENTWISE | AD_STOPS_GRADIENT,
+    .operands = ad__operands_ab,
     .shape = shape, .forward = forward, .samples = samples,
 };
 

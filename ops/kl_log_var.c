@@ -14,10 +14,11 @@ static ad_status shape(ad_error *e, const void *attr, int n_in, const ad_shape *
     for (int i = 1; i < 4; i++)
         if (!ad_shape_equal(&in[0], &in[i])) {
             char text[2][AD_SHAPE_TEXT];
-            return AD_FAIL(e, ESHAPE, "kl_log_var: mu_q is %s, %s is %s; need four tensors of one shape [B,..,C]", ad_shape_text(&in[0], text[0]),
+            return AD_FAIL(e, ESHAPE, "kl_log_var: mu_q is %s, %s is %s; need four tensors of one shape [B,..,C]",
+                           ad_shape_text(&in[0], text[0]),
                            operands[i].name, ad_shape_text(&in[i], text[1]));
         }
-    return ad__over(e, "kl_log_var", a->over, &in[0], "C", "");
+    return ad__over(e, "kl_log_var", a->over, &in[0], "C");
 }
 
 static void expand(ad_tape *t, const void *attr, int n_in, ad_tensor *const *in, ad_tensor **out)
@@ -29,11 +30,13 @@ static void expand(ad_tape *t, const void *attr, int n_in, ad_tensor *const *in,
 }
 
 static const ad_sample samples[] = {
-    { .name = "map", .n_in = 4, .in = { { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } } },
+    { .name = "map", .n_in = 4, .in = { { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } },
+                                        { 4, { 2, 2, 3, 2 } } },
       .attr_text = "over=CHW, batch=mean" },
     { .name = "vector", .n_in = 4, .in = { { 2, { 2, 3 } }, { 2, { 2, 3 } }, { 2, { 2, 3 } }, { 2, { 2, 3 } } },
       .attr_text = "over=C, batch=sum" },
-    { .name = "mean", .n_in = 4, .in = { { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } } },
+    { .name = "mean", .n_in = 4, .in = { { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } },
+                                         { 4, { 2, 2, 3, 2 } } },
       .attr_text = "over=CHW, batch=mean, pixels=mean" },
     { .name = "wrong axes", .n_in = 4, .in = { { 2, { 2, 3 } }, { 2, { 2, 3 } }, { 2, { 2, 3 } }, { 2, { 2, 3 } } },
       .attr_text = "over=HW, batch=sum", .want = AD_EATTR },

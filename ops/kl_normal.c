@@ -15,10 +15,11 @@ static ad_status shape(ad_error *e, const void *attr, int n_in, const ad_shape *
     for (int i = 1; i < 4; i++)
         if (!ad_shape_equal(&in[0], &in[i])) {
             char text[2][AD_SHAPE_TEXT];
-            return AD_FAIL(e, ESHAPE, "kl_normal: mu_q is %s, %s is %s; need four tensors of one shape [B,..,C]", ad_shape_text(&in[0], text[0]),
+            return AD_FAIL(e, ESHAPE, "kl_normal: mu_q is %s, %s is %s; need four tensors of one shape [B,..,C]",
+                           ad_shape_text(&in[0], text[0]),
                            operands[i].name, ad_shape_text(&in[i], text[1]));
         }
-    return ad__over(e, "kl_normal", a->over, &in[0], "C", "");
+    return ad__over(e, "kl_normal", a->over, &in[0], "C");
 }
 
 static void expand(ad_tape *t, const void *attr, int n_in, ad_tensor *const *in, ad_tensor **out)
@@ -37,20 +38,25 @@ static void expand(ad_tape *t, const void *attr, int n_in, ad_tensor *const *in,
 }
 
 static const ad_attr attrs[] = {
-    { "over", AD_ATTR_TEXT, offsetof(ad_loss_attr, over), .required = true, .doc = "axes that are summed, by their letters: \"CHW\"" },
-    { "batch", AD_ATTR_ENUM, offsetof(ad_loss_attr, batch), .words = ad__batch_words, .required = true, .doc = "mean or sum over the batch" },
-    { "pixels", AD_ATTR_ENUM, offsetof(ad_loss_attr, pixels), AD_PIXELS_SUM, .words = ad__pixel_words, .doc = "sum or mean over the axes of `over`" },
+    { "over", AD_ATTR_TEXT, offsetof(ad_loss_attr, over), .required = true,
+      .doc = "axes that are summed, by their letters: \"CHW\"" },
+    { "batch", AD_ATTR_ENUM, offsetof(ad_loss_attr, batch), .words = ad__batch_words, .required = true,
+      .doc = "mean or sum over the batch" },
+    { "pixels", AD_ATTR_ENUM, offsetof(ad_loss_attr, pixels), AD_PIXELS_SUM, .words = ad__pixel_words,
+      .doc = "sum or mean over the axes of `over`" },
     { "eps", AD_ATTR_FLOAT, offsetof(ad_loss_attr, eps), 0, 0, 1, .doc = "added to the variances" },
     { 0 }
 };
 
 /* Standard deviations are positive. */
 static const ad_sample samples[] = {
-    { .name = "map", .n_in = 4, .in = { { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } } },
+    { .name = "map", .n_in = 4, .in = { { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } },
+                                        { 4, { 2, 2, 3, 2 } } },
       .attr_text = "over=CHW, batch=mean", .range = { { -1, 1 }, { 0.4, 2 }, { -1, 1 }, { 0.4, 2 } } },
     { .name = "vector", .n_in = 4, .in = { { 2, { 2, 3 } }, { 2, { 2, 3 } }, { 2, { 2, 3 } }, { 2, { 2, 3 } } },
       .attr_text = "over=C, batch=sum, eps=0.1", .range = { { -1, 1 }, { 0.4, 2 }, { -1, 1 }, { 0.4, 2 } } },
-    { .name = "mean", .n_in = 4, .in = { { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } } },
+    { .name = "mean", .n_in = 4, .in = { { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } }, { 4, { 2, 2, 3, 2 } },
+                                         { 4, { 2, 2, 3, 2 } } },
       .attr_text = "over=CHW, batch=mean, pixels=mean", .range = { { -1, 1 }, { 0.4, 2 }, { -1, 1 }, { 0.4, 2 } } },
     { .name = "wrong axes", .n_in = 4, .in = { { 2, { 2, 3 } }, { 2, { 2, 3 } }, { 2, { 2, 3 } }, { 2, { 2, 3 } } },
       .attr_text = "over=HW, batch=sum", .want = AD_EATTR },

@@ -37,5 +37,6 @@ const ad_op ad_op_logsumexp = {
 
 ad_tensor *ad_logsumexp(ad_tape *t, ad_tensor *x, const ad_ints *axes, bool keep)
 {
-    return ad_record_one(t, &ad_op_logsumexp, &(const ad_reduce_attr){ .axes = axes ? *axes : (ad_ints){ 0 }, .keep = keep }, 1, &x);
+    return ad_record_one(t, &ad_op_logsumexp, &(const ad_reduce_attr){ .axes = axes ? *axes : (ad_ints){ 0 }, .keep = keep }, 1,
+                         &x);
 }

@@ -13,9 +13,12 @@ const char *const ad__batch_words[] = { "mean", "sum", NULL };
 const char *const ad__pixel_words[] = { "sum", "mean", NULL };
 
 const ad_attr ad__loss_attrs[] = {
-    { "over", AD_ATTR_TEXT, offsetof(ad_loss_attr, over), .required = true, .doc = "axes that are summed, by their letters: \"HW\"" },
-    { "batch", AD_ATTR_ENUM, offsetof(ad_loss_attr, batch), .words = ad__batch_words, .required = true, .doc = "mean or sum over the batch" },
-    { "pixels", AD_ATTR_ENUM, offsetof(ad_loss_attr, pixels), AD_PIXELS_SUM, .words = ad__pixel_words, .doc = "sum or mean over the axes of `over`" },
+    { "over", AD_ATTR_TEXT, offsetof(ad_loss_attr, over), .required = true,
+      .doc = "axes that are summed, by their letters: \"HW\"" },
+    { "batch", AD_ATTR_ENUM, offsetof(ad_loss_attr, batch), .words = ad__batch_words, .required = true,
+      .doc = "mean or sum over the batch" },
+    { "pixels", AD_ATTR_ENUM, offsetof(ad_loss_attr, pixels), AD_PIXELS_SUM, .words = ad__pixel_words,
+      .doc = "sum or mean over the axes of `over`" },
     { 0 }
 };
 
@@ -25,12 +28,12 @@ const char *ad__inner_axes(int rank)
     return rank >= 2 && rank <= 5 ? letters[rank - 2] : NULL;
 }
 
-ad_status ad__over(ad_error *e, const char *op, const char *over, const ad_shape *x, const char *before, const char *behind)
+ad_status ad__over(ad_error *e, const char *op, const char *over, const ad_shape *x, const char *extra)
 {
     char need[16], text[AD_SHAPE_TEXT];
     const char *inner = ad__inner_axes(x->rank);
     if (!inner) return AD_FAIL(e, ESHAPE, "%s: %s; need [B,..,C] with 0 to 3 axes between", op, ad_shape_text(x, text));
-    snprintf(need, sizeof need, "%s%s%s", before, inner, behind);
+    snprintf(need, sizeof need, "%s%s", extra, inner);
     bool same = strlen(over) == strlen(need);
     for (const char *p = need; same && *p; p++)
         same = strchr(over, *p) != NULL;

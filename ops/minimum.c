@@ -19,8 +19,14 @@ static void gradient(ad_grad *g)
 {
     ad_tape *t = g->tape;
     ad_tensor *half = ad_scale(t, ad_equal(t, g->in[0], g->in[1]), 0.5);
-    if (g->wanted[0]) g->gin[0] = ad__unbroadcast(t, ad_mul(t, g->gout[0], ad_add(t, ad_less(t, g->in[0], g->in[1]), half)), g->in[0]);
-    if (g->wanted[1]) g->gin[1] = ad__unbroadcast(t, ad_mul(t, g->gout[0], ad_add(t, ad_less(t, g->in[1], g->in[0]), half)), g->in[1]);
+    if (g->wanted[0]) {
+        ad_tensor *part = ad_add(t, ad_less(t, g->in[0], g->in[1]), half);
+        g->gin[0] = ad__unbroadcast(t, ad_mul(t, g->gout[0], part), g->in[0]);
+    }
+    if (g->wanted[1]) {
+        ad_tensor *part = ad_add(t, ad_less(t, g->in[1], g->in[0]), half);
+        g->gin[1] = ad__unbroadcast(t, ad_mul(t, g->gout[0], part), g->in[1]);
+    }
 }
 
 static const ad_sample samples[] = {

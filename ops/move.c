@@ -40,7 +40,8 @@ static void merge(ad__box *b)
     int n = 0;
     for (int i = 0; i < b->rank; i++) {
         if (b->dim[i] == 1) continue;
-        bool one = n > 0 && b->from_stride[n - 1] == b->from_stride[i] * b->dim[i] && b->to_stride[n - 1] == b->to_stride[i] * b->dim[i];
+        bool one = n > 0 && b->from_stride[n - 1] == b->from_stride[i] * b->dim[i] &&
+            b->to_stride[n - 1] == b->to_stride[i] * b->dim[i];
         int64_t dim = b->dim[i];
         if (!one) b->dim[n++] = 1;
         b->dim[n - 1] *= dim;

@@ -6,7 +6,8 @@
 static ad_status shape(ad_error *e, const void *attr, int n_in, const ad_shape *in, ad_shape *out)
 {
     const ad_one_hot_attr *a = attr;
-    if (in[0].rank == AD_MAX_RANK) return AD_FAIL(e, ESHAPE, "one_hot: labels of rank %d; need at most %d", in[0].rank, AD_MAX_RANK - 1);
+    if (in[0].rank == AD_MAX_RANK)
+        return AD_FAIL(e, ESHAPE, "one_hot: labels of rank %d; need at most %d", in[0].rank, AD_MAX_RANK - 1);
     *out = in[0];
     out->dtype = AD_REAL;
     out->dim[out->rank++] = a->classes;
@@ -32,7 +33,8 @@ static ad_status forward(const ad_call *c)
 static const ad_operand operands[] = { { .name = "labels", .integer = true }, { 0 } };
 
 static const ad_attr attrs[] = {
-    { "classes", AD_ATTR_INT, offsetof(ad_one_hot_attr, classes), .lo = 1, .hi = 1e6, .required = true, .doc = "number of classes" },
+    { "classes", AD_ATTR_INT, offsetof(ad_one_hot_attr, classes), .lo = 1, .hi = 1e6, .required = true,
+      .doc = "number of classes" },
     { 0 }
 };
 

@@ -82,7 +82,7 @@ AD_API ad_tensor *ad_gather(ad_tape *t, ad_tensor *table, ad_tensor *index);    
 AD_API ad_tensor *ad_scatter_add(ad_tape *t, ad_tensor *rows, ad_tensor *index, int64_t n_rows);   /* its adjoint */
 AD_API ad_tensor *ad_one_hot(ad_tape *t, ad_tensor *labels, int64_t classes);         /* I32 [..] -> real [.., classes] */
 AD_API ad_tensor *ad_argmax(ad_tape *t, ad_tensor *x, int axis);                      /* I32; ties go to the lower index */
-AD_API ad_tensor *ad_tile_to(ad_tape *t, ad_tensor *x, ad_tensor *like);              /* [N,C] or [N,1..,C] over the inner axes of `like` */
+AD_API ad_tensor *ad_tile_to(ad_tape *t, ad_tensor *x, ad_tensor *like);   /* [N,C] or [N,1..,C] over the inner axes of `like` */
 /* rearrange(x, "b (y p x q) c -> b y x (p q c)", "y=4, p=2"): reshape, permute, reshape. */
 AD_API ad_tensor *ad_rearrange(ad_tape *t, ad_tensor *x, const char *pattern, const char *sizes);
 
@@ -112,8 +112,10 @@ AD_API ad_tensor *ad_softmax_cross_entropy_gradient(ad_tape *t, ad_tensor *gy, a
 AD_API ad_tensor *ad_cross_entropy(ad_tape *t, ad_tensor *logits, ad_tensor *target, const ad_loss_attr *attr);
 AD_API ad_tensor *ad_bce_with_logits(ad_tape *t, ad_tensor *logits, ad_tensor *target, const ad_loss_attr *attr);
 /* KL(q || p) of diagonal normals given by mean and standard deviation, or by mean and log variance. */
-AD_API ad_tensor *ad_kl_normal(ad_tape *t, ad_tensor *mu_q, ad_tensor *sd_q, ad_tensor *mu_p, ad_tensor *sd_p, const ad_loss_attr *attr);
-AD_API ad_tensor *ad_kl_log_var(ad_tape *t, ad_tensor *mu_q, ad_tensor *v_q, ad_tensor *mu_p, ad_tensor *v_p, const ad_loss_attr *attr);
+AD_API ad_tensor *ad_kl_normal(ad_tape *t, ad_tensor *mu_q, ad_tensor *sd_q, ad_tensor *mu_p, ad_tensor *sd_p,
+                               const ad_loss_attr *attr);
+AD_API ad_tensor *ad_kl_log_var(ad_tape *t, ad_tensor *mu_q, ad_tensor *v_q, ad_tensor *mu_p, ad_tensor *v_p,
+                                const ad_loss_attr *attr);
 
 typedef struct ad_dice_attr {
     double smooth;

@@ -1,6 +1,6 @@
 /*
- * pad - x with `before` places in front of one axis and `after` places behind it, filled with `value`. With a step above 1 the places
- * of x lie that far apart, which makes it the adjoint of slice.
+ * pad - x with `before` places in front of one axis and `after` places behind it, filled with `value`. With a step above 1 the
+ * places of x lie that far apart, which makes it the adjoint of slice.
  *
  *   The adjoint is the slice where x lies.
  */

@@ -18,8 +18,12 @@ static ad_status forward(const ad_call *c)
 static void gradient(ad_grad *g)
 {
     ad_tape *t = g->tape;
-    if (g->wanted[0]) g->gin[0] = ad__unbroadcast(t, ad_mul(t, g->gout[0], ad_mul(t, g->in[1], ad_pow(t, g->in[0], ad_shift(t, g->in[1], -1)))), g->in[0]);
-    if (g->wanted[1]) g->gin[1] = ad__unbroadcast(t, ad_mul(t, g->gout[0], ad_mul(t, g->out[0], ad_log(t, g->in[0]))), g->in[1]);
+    ad_tensor *a = g->in[0], *b = g->in[1], *gy = g->gout[0];
+    if (g->wanted[0]) {
+        ad_tensor *slope = ad_mul(t, b, ad_pow(t, a, ad_shift(t, b, -1)));
+        g->gin[0] = ad__unbroadcast(t, ad_mul(t, gy, slope), a);
+    }
+    if (g->wanted[1]) g->gin[1] = ad__unbroadcast(t, ad_mul(t, gy, ad_mul(t, g->out[0], ad_log(t, a))), b);
 }
 
 static const ad_sample samples[] = {

@@ -1,8 +1,9 @@
 /*
  * rearrange - axes split, reordered and joined, as a pattern says: "b (y p x q) c -> b y x (p q c)" with sizes "y=4, p=2".
  *
- *   Each side names every axis once; parentheses hold axes that lie in one axis of the tensor, the outer first. In each parenthesis on
- *   the left the size of at most one name may be left out. Composite: reshape to the named axes, permute, reshape.
+ *   Each side names every axis once; parentheses hold axes that lie in one axis of the tensor, the outer first. In each
+ *   parenthesis on the left the size of at most one name may be left out. Composite: reshape to the named axes, permute,
+ *   reshape.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -114,7 +115,8 @@ static ad_status fit(ad_error *e, const ad_rearrange_attr *a, const ad_shape *x,
     char text[AD_SHAPE_TEXT];
     AD_TRY(read_pattern(e, a, r));
     if (r->left.groups != x->rank || r->right.groups > AD_MAX_RANK)
-        return AD_FAIL(e, ESHAPE, "rearrange: \"%s\" has %d axes on the left, %s has %d", a->pattern, r->left.groups, ad_shape_text(x, text),
+        return AD_FAIL(e, ESHAPE, "rearrange: \"%s\" has %d axes on the left, %s has %d", a->pattern, r->left.groups,
+                       ad_shape_text(x, text),
                        x->rank);
     for (int axis = 0; axis < x->rank; axis++) {
         int64_t known = 1;
@@ -122,7 +124,8 @@ static ad_status fit(ad_error *e, const ad_rearrange_attr *a, const ad_shape *x,
         for (int i = 0; i < r->left.n; i++) {
             if (r->left.group[i] != axis) continue;
             if (r->size[i] == 0 && open >= 0)
-                return AD_FAIL(e, EATTR, "rearrange: \"%s\": give the size of %s or of %s", a->pattern, r->left.name[open], r->left.name[i]);
+                return AD_FAIL(e, EATTR, "rearrange: \"%s\": give the size of %s or of %s", a->pattern, r->left.name[open],
+                               r->left.name[i]);
             if (r->size[i] == 0) open = i;
             else known *= r->size[i];
         }
@@ -178,15 +181,23 @@ static const ad_sample samples[] = {
       .attr = &(const ad_rearrange_attr){ "b (y p x q) c -> b (y x) (q p c)", "y=2, p=2, x=3, q=2" } },
     { .name = "windows", .n_in = 1, .in = { { 4, { 2, 4, 6, 3 } } },
       .attr = &(const ad_rearrange_attr){ "b (y m) (x n) c -> (b y x) (m n) c", "m=2, n=3" } },
-    { .name = "tokens", .n_in = 1, .in = { { 4, { 2, 3, 4, 2 } } }, .attr = &(const ad_rearrange_attr){ "b y x c -> b (y x) c", "" } },
+    { .name = "tokens", .n_in = 1, .in = { { 4, { 2, 3, 4, 2 } } },
+      .attr = &(const ad_rearrange_attr){ "b y x c -> b (y x) c", "" } },
     { .name = "no arrow", .n_in = 1, .in = { { 2, { 3, 4 } } }, .attr = &(const ad_rearrange_attr){ "a b", "" }, .want = AD_EATTR },
-    { .name = "lost name", .n_in = 1, .in = { { 2, { 3, 4 } } }, .attr = &(const ad_rearrange_attr){ "a b -> a", "" }, .want = AD_EATTR },
-    { .name = "new name", .n_in = 1, .in = { { 2, { 3, 4 } } }, .attr = &(const ad_rearrange_attr){ "a b -> a c", "" }, .want = AD_EATTR },
-    { .name = "two open", .n_in = 1, .in = { { 1, { 4 } } }, .attr = &(const ad_rearrange_attr){ "(a b) -> a b", "" }, .want = AD_EATTR },
-    { .name = "parenthesis", .n_in = 1, .in = { { 1, { 4 } } }, .attr = &(const ad_rearrange_attr){ "(a -> a", "" }, .want = AD_EATTR },
-    { .name = "unknown size", .n_in = 1, .in = { { 1, { 4 } } }, .attr = &(const ad_rearrange_attr){ "a -> a", "b=4" }, .want = AD_EATTR },
-    { .name = "does not divide", .n_in = 1, .in = { { 1, { 4 } } }, .attr = &(const ad_rearrange_attr){ "(a b) -> b a", "a=3" }, .want = AD_ESHAPE },
-    { .name = "other rank", .n_in = 1, .in = { { 3, { 2, 3, 4 } } }, .attr = &(const ad_rearrange_attr){ "a b -> b a", "" }, .want = AD_ESHAPE },
+    { .name = "lost name", .n_in = 1, .in = { { 2, { 3, 4 } } }, .attr = &(const ad_rearrange_attr){ "a b -> a", "" },
+      .want = AD_EATTR },
+    { .name = "new name", .n_in = 1, .in = { { 2, { 3, 4 } } }, .attr = &(const ad_rearrange_attr){ "a b -> a c", "" },
+      .want = AD_EATTR },
+    { .name = "two open", .n_in = 1, .in = { { 1, { 4 } } }, .attr = &(const ad_rearrange_attr){ "(a b) -> a b", "" },
+      .want = AD_EATTR },
+    { .name = "parenthesis", .n_in = 1, .in = { { 1, { 4 } } }, .attr = &(const ad_rearrange_attr){ "(a -> a", "" },
+      .want = AD_EATTR },
+    { .name = "unknown size", .n_in = 1, .in = { { 1, { 4 } } }, .attr = &(const ad_rearrange_attr){ "a -> a", "b=4" },
+      .want = AD_EATTR },
+    { .name = "does not divide", .n_in = 1, .in = { { 1, { 4 } } }, .attr = &(const ad_rearrange_attr){ "(a b) -> b a", "a=3" },
+      .want = AD_ESHAPE },
+    { .name = "other rank", .n_in = 1, .in = { { 3, { 2, 3, 4 } } }, .attr = &(const ad_rearrange_attr){ "a b -> b a", "" },
+      .want = AD_ESHAPE },
     { 0 }
 };
 

@@ -1,9 +1,9 @@
 /*
  * reduce.c - sums and extremes over any set of axes.
  *
- * Neighbouring axes with the same fate are merged, so that a pass sees [outer, size, inner] and folds the middle. The middle is cut into
- * chunks whose length depends on the shape alone; the partial results of the chunks are joined in a fixed tree. With one chunk,
- * which is the usual case, results go straight to their place.
+ * Neighbouring axes with the same fate are merged, so that a pass sees [outer, size, inner] and folds the middle. The middle is
+ * cut into chunks whose length depends on the shape alone; the partial results of the chunks are joined in a fixed tree. With
+ * one chunk, which is the usual case, results go straight to their place.
  */
 #include "ops/reduce.h"
 
@@ -14,7 +14,8 @@
 #define UNIT 16384          /* numbers that one unit of a parallel loop reads, about */
 
 const ad_attr ad__reduce_attrs[] = {
-    { "axes", AD_ATTR_INTS, offsetof(ad_reduce_attr, axes), .empty = true, .doc = "the axes; all if not given; negative ones count from the end" },
+    { "axes", AD_ATTR_INTS, offsetof(ad_reduce_attr, axes), .empty = true,
+      .doc = "the axes; all if not given; negative ones count from the end" },
     { "keep", AD_ATTR_BOOL, offsetof(ad_reduce_attr, keep), 0, .doc = "leave the axes with size 1" },
     { 0 }
 };
@@ -27,7 +28,8 @@ ad_status ad__axes(ad_error *e, const char *op, const ad_ints *axes, const ad_sh
     for (int k = 0; k < axes->n; k++) {
         int64_t a = axes->v[k] < 0 ? axes->v[k] + x->rank : axes->v[k];
         if (a < 0 || a >= x->rank)
-            return AD_FAIL(e, ESHAPE, "%s: there is no axis %lld in %s; need %d to %d", op, (long long)axes->v[k], ad_shape_text(x, text),
+            return AD_FAIL(e, ESHAPE, "%s: there is no axis %lld in %s; need %d to %d", op, (long long)axes->v[k],
+                           ad_shape_text(x, text),
                            -x->rank, x->rank - 1);
         if (reduced[a]) return AD_FAIL(e, ESHAPE, "%s: axis %lld is given twice", op, (long long)axes->v[k]);
         reduced[a] = true;
@@ -169,7 +171,8 @@ static void join_chunks(const pass *p, char *out)
     }
 }
 
-static void run_pass(const ad_call *c, const ad__fold *fold, int64_t outer, int64_t size, int64_t inner, const char *x, char *out, char *partial)
+static void run_pass(const ad_call *c, const ad__fold *fold, int64_t outer, int64_t size, int64_t inner, const char *x,
+                     char *out, char *partial)
 {
     pass p = { .fold = fold, .x = x, .size = c->precision == AD_F64 ? 8 : 4, .outer = outer, .rows = size, .inner = inner };
     p.chunk_rows = chunk_rows(inner);
@@ -187,7 +190,8 @@ static void run_pass(const ad_call *c, const ad__fold *fold, int64_t outer, int6
 ad_status ad__reduce(const ad_call *c, const ad__reduction *r, const ad__fold *fold)
 {
     size_t number = c->precision == AD_F64 ? 8 : 4;
-    char *partial = c->scratch, *between[2] = { partial + (size_t)r->partial * number, partial + (size_t)(r->partial + r->between) * number };
+    char *partial = c->scratch, *between[2] = { partial + (size_t)r->partial * number,
+                                                partial + (size_t)(r->partial + r->between) * number };
     const char *x = c->in[0].data;
     int64_t count = ad_count(&c->out->shape);
     if (ad_count(&c->in[0].shape) == 0 || r->n == 0) {
@@ -203,7 +207,8 @@ ad_status ad__reduce(const ad_call *c, const ad__reduction *r, const ad__fold *f
     return AD_OK;
 }
 
-void ad__scratch_reduce(const void *attr, int n_in, const ad_shape *in, const ad_shape *out, ad_precision p, const void *kernels, ad_scratch *s)
+void ad__scratch_reduce(const void *attr, int n_in, const ad_shape *in, const ad_shape *out, ad_precision p, const void *kernels,
+                        ad_scratch *s)
 {
     const ad_reduce_attr *a = attr;
     bool reduced[AD_MAX_RANK];

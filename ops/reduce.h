@@ -6,7 +6,7 @@
 
 #include "ops/elementwise.h"
 
-/* One pass takes [outer, size, inner] to [outer, inner]; several groups of reduced axes take several passes, the last group first. */
+/* One pass takes [outer, size, inner] to [outer, inner]; several groups of axes take several passes, the last group first. */
 typedef struct ad__reduction {
     int n;
     struct {
@@ -37,7 +37,8 @@ void ad__reduction_scratch(const ad__reduction *r, ad_precision p, ad_scratch *s
 ad_status ad__reduce(const ad_call *c, const ad__reduction *r, const ad__fold *fold);
 
 /* The same for ops whose attributes are an ad_reduce_attr: the `scratch` of such an op, and its forward. */
-void ad__scratch_reduce(const void *attr, int n_in, const ad_shape *in, const ad_shape *out, ad_precision p, const void *kernels, ad_scratch *s);
+void ad__scratch_reduce(const void *attr, int n_in, const ad_shape *in, const ad_shape *out, ad_precision p, const void *kernels,
+                        ad_scratch *s);
 ad_status ad__reduce_axes(const ad_call *c, const ad__fold *fold);
 
 /* A reduced value, or its adjoint, spread over the axes it was reduced over. */

@@ -21,7 +21,8 @@ static ad_status shape(ad_error *e, const void *attr, int n_in, const ad_shape *
     fits = fits && (open < 0 ? known == count : known > 0 && count % known == 0);
     if (!fits) {
         char text[2][AD_SHAPE_TEXT];
-        return AD_FAIL(e, ESHAPE, "reshape: %s has %lld elements and cannot become %s", ad_shape_text(&in[0], text[0]), (long long)count,
+        return AD_FAIL(e, ESHAPE, "reshape: %s has %lld elements and cannot become %s", ad_shape_text(&in[0], text[0]),
+                       (long long)count,
                        ad_shape_text(out, text[1]));
     }
     if (open >= 0) out->dim[open] = count / known;

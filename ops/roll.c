@@ -51,7 +51,8 @@ static void gradient(ad_grad *g)
 }
 
 static const ad_attr attrs[] = {
-    { "shift", AD_ATTR_INTS, offsetof(ad_roll_attr, shift), .required = true, .doc = "places to move by, one for each axis or one for all" },
+    { "shift", AD_ATTR_INTS, offsetof(ad_roll_attr, shift), .required = true,
+      .doc = "places to move by, one for each axis or one for all" },
     { "axes", AD_ATTR_INTS, offsetof(ad_roll_attr, axes), .required = true, .doc = "the axes; negative ones count from the end" },
     { 0 }
 };
@@ -60,7 +61,8 @@ static const ad_sample samples[] = {
     { .name = "one axis", .n_in = 1, .in = { { 2, { 3, 5 } } }, .attr_text = "shift=2, axes=1" },
     { .name = "two axes", .n_in = 1, .in = { { 4, { 2, 4, 6, 3 } } }, .attr_text = "shift=[-1,-3], axes=[1,2]" },
     { .name = "one shift", .n_in = 1, .in = { { 3, { 4, 3, 2 } } }, .attr_text = "shift=5, axes=[0,1]" },
-    { .name = "shifts missing", .n_in = 1, .in = { { 3, { 4, 3, 2 } } }, .attr_text = "shift=[1,2], axes=[0,1,2]", .want = AD_EATTR },
+    { .name = "shifts missing", .n_in = 1, .in = { { 3, { 4, 3, 2 } } }, .attr_text = "shift=[1,2], axes=[0,1,2]",
+      .want = AD_EATTR },
     { .name = "axis twice", .n_in = 1, .in = { { 2, { 4, 3 } } }, .attr_text = "shift=1, axes=[1,-1]", .want = AD_ESHAPE },
     { 0 }
 };

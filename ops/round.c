@@ -16,7 +16,8 @@ static const ad_sample samples[] = {
 };
 
 const ad_op ad_op_round = {
-    .name = "round", .doc = "nearest whole number, halves to even", .flags = AD_ELEMENTWISE | AD_STOPS_GRADIENT, .operands = ad__operand_x,
+    .name = "round", .doc = "nearest whole number, halves to even", .flags = AD_ELEMENTWISE | AD_STOPS_GRADIENT,
+    .operands = ad__operand_x,
     .shape = ad__shape_same, .forward = forward, .samples = samples,
 };
 

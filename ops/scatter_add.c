@@ -52,7 +52,8 @@ static ad_status forward(const ad_call *c)
     const int32_t *index = c->in[1].data;
     for (int64_t i = 0; i < n; i++)
         if (index[i] < 0 || index[i] >= rows)
-            return AD_FAIL(c->error, EDATA, "scatter_add: index %d at element %lld; the result has rows 0 to %lld", index[i], (long long)i,
+            return AD_FAIL(c->error, EDATA, "scatter_add: index %d at element %lld; the result has rows 0 to %lld", index[i],
+                           (long long)i,
                            (long long)rows - 1);
     ad__element(c)->fill(ad_count(&c->out->shape), 0, c->out->data);
     job j = { c, n, n ? ad_count(&c->in[0].shape) / n : 0 };
@@ -68,13 +69,16 @@ static void gradient(ad_grad *g)
 static const ad_operand operands[] = { { .name = "rows" }, { .name = "index", .doc = "row numbers", .integer = true }, { 0 } };
 
 static const ad_attr attrs[] = {
-    { "rows", AD_ATTR_INT, offsetof(ad_scatter_add_attr, rows), .lo = 1, .hi = 1e12, .required = true, .doc = "rows of the result" },
+    { "rows", AD_ATTR_INT, offsetof(ad_scatter_add_attr, rows), .lo = 1, .hi = 1e12, .required = true,
+      .doc = "rows of the result" },
     { 0 }
 };
 
 static const ad_sample samples[] = {
-    { .name = "rows", .n_in = 2, .in = { { 3, { 2, 4, 3 } }, { 2, { 2, 4 }, AD_I32 } }, .attr_text = "rows=5", .range = { { 0 }, { 0, 4 } } },
-    { .name = "numbers", .n_in = 2, .in = { { 1, { 9 } }, { 1, { 9 }, AD_I32 } }, .attr_text = "rows=2", .range = { { 0 }, { 0, 1 } } },
+    { .name = "rows", .n_in = 2, .in = { { 3, { 2, 4, 3 } }, { 2, { 2, 4 }, AD_I32 } }, .attr_text = "rows=5",
+      .range = { { 0 }, { 0, 4 } } },
+    { .name = "numbers", .n_in = 2, .in = { { 1, { 9 } }, { 1, { 9 }, AD_I32 } }, .attr_text = "rows=2",
+      .range = { { 0 }, { 0, 1 } } },
     { .name = "unequal", .n_in = 2, .in = { { 2, { 3, 2 } }, { 1, { 4 }, AD_I32 } }, .attr_text = "rows=2", .want = AD_ESHAPE },
     { .name = "no rows", .n_in = 2, .in = { { 1, { 9 } }, { 1, { 9 }, AD_I32 } }, .attr_text = "rows=0", .want = AD_EATTR },
     { 0 }

@@ -16,7 +16,8 @@ static ad_status shape(ad_error *e, const void *attr, int n_in, const ad_shape *
     if (start < 0 || count < 1 || start + (count - 1) * a->step >= size) {
         char text[AD_SHAPE_TEXT];
         return AD_FAIL(e, ESHAPE, "slice: start=%lld, count=%lld, step=%lld leaves axis %d of %s, which has places 0 to %lld",
-                       (long long)a->start, (long long)a->count, (long long)a->step, axis, ad_shape_text(&in[0], text), (long long)size - 1);
+                       (long long)a->start, (long long)a->count, (long long)a->step, axis, ad_shape_text(&in[0], text),
+                           (long long)size - 1);
     }
     *out = in[0];
     out->dim[axis] = count;

@@ -7,7 +7,8 @@
 
 static ad_status shape(ad_error *e, const void *attr, int n_in, const ad_shape *in, ad_shape *out)
 {
-    if (in[0].rank < 1 || ad__last(&in[0]) < 1) return AD_FAIL(e, ESHAPE, "softmax: a number has no last axis; need rank 1 or more");
+    if (in[0].rank < 1 || ad__last(&in[0]) < 1)
+        return AD_FAIL(e, ESHAPE, "softmax: a number has no last axis; need rank 1 or more");
     *out = in[0];
     return AD_OK;
 }

@@ -42,7 +42,8 @@ static void gradient(ad_grad *g)
     }
 }
 
-static const ad_operand operands[] = { { .name = "logits", .doc = "[..,C]" }, { .name = "target", .doc = "[..,C], one-hot or any distribution" }, { 0 } };
+static const ad_operand operands[] = { { .name = "logits", .doc = "[..,C]" },
+                                       { .name = "target", .doc = "[..,C], one-hot or any distribution" }, { 0 } };
 
 static const ad_sample samples[] = {
     { .name = "two classes", .n_in = 2, .in = { { 3, { 2, 9, 2 } }, { 3, { 2, 9, 2 } } } },

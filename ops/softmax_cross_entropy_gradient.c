@@ -1,5 +1,6 @@
 /*
- * softmax_cross_entropy_gradient - y = g (T p - t) with p = softmax(x) and T = sum t over the last axis: g [..], x, t [..,C] -> [..,C].
+ * softmax_cross_entropy_gradient - y = g (T p - t) with p = softmax(x) and T = sum t over the last axis: g [..], x, t [..,C] ->
+ * [..,C].
  *
  *   With u the adjoint of y and sums over the last axis:
  *   by g   sum u (T p - t)
@@ -50,7 +51,8 @@ static void gradient(ad_grad *g)
     if (g->wanted[2]) g->gin[2] = ad_mul(t, up, ad_sub(t, ad_sum(t, ad_mul(t, u, p), &last, true), u));
 }
 
-static const ad_operand operands[] = { { .name = "gy", .doc = "[..]" }, { .name = "logits", .doc = "[..,C]" }, { .name = "target", .doc = "[..,C]" }, { 0 } };
+static const ad_operand operands[] = { { .name = "gy", .doc = "[..]" }, { .name = "logits", .doc = "[..,C]" },
+                                       { .name = "target", .doc = "[..,C]" }, { 0 } };
 
 static const ad_sample samples[] = {
     { .name = "two classes", .n_in = 3, .in = { { 2, { 2, 9 } }, { 3, { 2, 9, 2 } }, { 3, { 2, 9, 2 } } } },

@@ -9,7 +9,8 @@ static const ad_sample samples[] = {
 };
 
 const ad_op ad_op_stop_gradient = {
-    .name = "stop_gradient", .doc = "x; no gradient goes through it", .flags = AD_ALIAS | AD_STOPS_GRADIENT, .operands = ad__operand_x,
+    .name = "stop_gradient", .doc = "x; no gradient goes through it", .flags = AD_ALIAS | AD_STOPS_GRADIENT,
+    .operands = ad__operand_x,
     .shape = ad__shape_same, .samples = samples,
 };
 

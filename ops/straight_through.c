@@ -8,7 +8,8 @@ static ad_status shape(ad_error *e, const void *attr, int n_in, const ad_shape *
     *out = in[0];
     if (!ad_shape_equal(&in[0], &in[1])) {
         char text[2][AD_SHAPE_TEXT];
-        return AD_FAIL(e, ESHAPE, "straight_through: value %s and source %s must have the same shape", ad_shape_text(&in[0], text[0]),
+        return AD_FAIL(e, ESHAPE, "straight_through: value %s and source %s must have the same shape",
+                       ad_shape_text(&in[0], text[0]),
                        ad_shape_text(&in[1], text[1]));
     }
     return AD_OK;

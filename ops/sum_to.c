@@ -33,7 +33,8 @@ static void plan(const ad_shape *x, const ad_shape *out, ad__reduction *r)
     ad__reduction_plan(x, reduced, r);
 }
 
-static void scratch(const void *attr, int n_in, const ad_shape *in, const ad_shape *out, ad_precision p, const void *kernels, ad_scratch *s)
+static void scratch(const void *attr, int n_in, const ad_shape *in, const ad_shape *out, ad_precision p, const void *kernels,
+                    ad_scratch *s)
 {
     ad__reduction r;
     plan(&in[0], out, &r);

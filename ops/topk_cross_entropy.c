@@ -1,10 +1,10 @@
 /*
- * topk_cross_entropy - cross-entropy over a part of the pixels: the floor(frac * P) hardest of the whole batch, or as many drawn without
- * replacement in proportion to their loss.
+ * topk_cross_entropy - cross-entropy over a part of the pixels: the floor(frac * P) hardest of the whole batch, or as many
+ * drawn without replacement in proportion to their loss.
  *
- *   xe = softmax cross-entropy of each pixel; score = ln xe (+ a Gumbel number -ln(-ln u) for the sampler "gumbel"), pixels that the
- *   mask excludes last; the k largest scores are kept, and no gradient goes through the choice.
- *   rec = sum of the kept xe / B, kept = number of kept pixels / B, chosen = 1 at the kept pixels. `noise` replaces the uniforms u. Composite.
+ *   xe = softmax cross-entropy of each pixel; score = ln xe (+ a Gumbel number -ln(-ln u) for the sampler "gumbel"), pixels
+ *   that the mask excludes last; the k largest scores are kept, and no gradient goes through the choice. rec = sum of the kept
+ *   xe / B, kept = number of kept pixels / B, chosen = 1 at the kept pixels. `noise` replaces the uniforms u. Composite.
  */
 #include <math.h>
 
@@ -30,10 +30,11 @@ static ad_status shape(ad_error *e, const void *attr, int n_in, const ad_shape *
     for (int i = 2; i < n_in; i++)
         if (in[i].rank >= 0 && !ad_shape_equal(&in[i], &pixels)) {
             char text[2][AD_SHAPE_TEXT];
-            return AD_FAIL(e, ESHAPE, "topk_cross_entropy: %s is %s; need %s", i == 2 ? "mask" : "noise", ad_shape_text(&in[i], text[0]),
+            return AD_FAIL(e, ESHAPE, "topk_cross_entropy: %s is %s; need %s", i == 2 ? "mask" : "noise",
+                           ad_shape_text(&in[i], text[0]),
                            ad_shape_text(&pixels, text[1]));
         }
-    return ad__over(e, "topk_cross_entropy", a->over, &in[0], "B", "");
+    return ad__over(e, "topk_cross_entropy", a->over, &in[0], "B");
 }
 
 static ad_tensor *gumbel(ad_tape *t, ad_tensor *u)
@@ -71,24 +72,31 @@ static const char *const samplers[] = { "topk", "gumbel", NULL };
 static const char *const outputs[] = { "rec", "kept", "chosen" };
 
 static const ad_attr attrs[] = {
-    { "frac", AD_ATTR_FLOAT, offsetof(ad_topk_attr, frac), .lo = 0, .hi = 1, .required = true, .doc = "part of the pixels that is kept" },
-    { "sampler", AD_ATTR_ENUM, offsetof(ad_topk_attr, sampler), .words = samplers, .required = true, .doc = "the largest, or drawn in proportion" },
+    { "frac", AD_ATTR_FLOAT, offsetof(ad_topk_attr, frac), .lo = 0, .hi = 1, .required = true,
+      .doc = "part of the pixels that is kept" },
+    { "sampler", AD_ATTR_ENUM, offsetof(ad_topk_attr, sampler), .words = samplers, .required = true,
+      .doc = "the largest, or drawn in proportion" },
     { "over", AD_ATTR_TEXT, offsetof(ad_topk_attr, over), .required = true, .doc = "axes among which pixels are chosen: \"BHW\"" },
     { 0 }
 };
 
 static const ad_sample samples[] = {
-    { .name = "largest", .n_in = 2, .in = { { 4, { 2, 2, 3, 3 } }, { 4, { 2, 2, 3, 3 } } }, .attr_text = "frac=0.4, sampler=topk, over=BHW",
+    { .name = "largest", .n_in = 2, .in = { { 4, { 2, 2, 3, 3 } }, { 4, { 2, 2, 3, 3 } } },
+      .attr_text = "frac=0.4, sampler=topk, over=BHW",
       .range = { { 0 }, { 0.1, 1 } } },
-    { .name = "drawn", .n_in = 2, .in = { { 4, { 2, 2, 3, 3 } }, { 4, { 2, 2, 3, 3 } } }, .attr_text = "frac=0.4, sampler=gumbel, over=BHW",
+    { .name = "drawn", .n_in = 2, .in = { { 4, { 2, 2, 3, 3 } }, { 4, { 2, 2, 3, 3 } } },
+      .attr_text = "frac=0.4, sampler=gumbel, over=BHW",
       .range = { { 0 }, { 0.1, 1 } } },
     { .name = "mask and noise", .n_in = 4, .in = { { 3, { 2, 5, 2 } }, { 3, { 2, 5, 2 } }, { 2, { 2, 5 } }, { 2, { 2, 5 } } },
-      .attr_text = "frac=0.5, sampler=gumbel, over=BL", .range = { { 0 }, { 0.1, 1 }, { 0.5, 1 }, { 0.1, 0.9 } }, .no_gradient = 8 },
+      .attr_text = "frac=0.5, sampler=gumbel, over=BL", .range = { { 0 }, { 0.1, 1 }, { 0.5, 1 }, { 0.1, 0.9 } },
+      .no_gradient = 8 },
     { .name = "all", .n_in = 2, .in = { { 3, { 2, 5, 2 } }, { 3, { 2, 5, 2 } } }, .attr_text = "frac=1, sampler=topk, over=BL",
       .range = { { 0 }, { 0.1, 1 } } },
-    { .name = "batch left out", .n_in = 2, .in = { { 3, { 2, 5, 2 } }, { 3, { 2, 5, 2 } } }, .attr_text = "frac=1, sampler=topk, over=L",
+    { .name = "batch left out", .n_in = 2, .in = { { 3, { 2, 5, 2 } }, { 3, { 2, 5, 2 } } },
+      .attr_text = "frac=1, sampler=topk, over=L",
       .want = AD_EATTR },
-    { .name = "more than all", .n_in = 2, .in = { { 3, { 2, 5, 2 } }, { 3, { 2, 5, 2 } } }, .attr_text = "frac=2, sampler=topk, over=BL",
+    { .name = "more than all", .n_in = 2, .in = { { 3, { 2, 5, 2 } }, { 3, { 2, 5, 2 } } },
+      .attr_text = "frac=2, sampler=topk, over=BL",
       .want = AD_EATTR },
     { .name = "mask of another shape", .n_in = 3, .in = { { 3, { 2, 5, 2 } }, { 3, { 2, 5, 2 } }, { 2, { 2, 4 } } },
       .attr_text = "frac=1, sampler=topk, over=BL", .want = AD_ESHAPE },

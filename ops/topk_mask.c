@@ -1,6 +1,6 @@
 /*
- * topk_mask - 1 at the k largest numbers of the whole tensor, 0 elsewhere; of equal ones the first. NaNs count as smallest. The gradient
- * ends here.
+ * topk_mask - 1 at the k largest numbers of the whole tensor, 0 elsewhere; of equal ones the first. NaNs count as smallest. The
+ * gradient ends here.
  *
  *   The k-th largest is found a byte at a time (radix selection): eight passes over the numbers, whatever they are.
  */
@@ -62,7 +62,8 @@ static ad_status forward(const ad_call *c)
     return AD_OK;
 }
 
-static void scratch(const void *attr, int n_in, const ad_shape *in, const ad_shape *out, ad_precision p, const void *kernels, ad_scratch *s)
+static void scratch(const void *attr, int n_in, const ad_shape *in, const ad_shape *out, ad_precision p, const void *kernels,
+                    ad_scratch *s)
 {
     s->shared = (size_t)ad_count(&in[0]) * sizeof(uint64_t);
 }
@@ -82,7 +83,8 @@ static const ad_sample samples[] = {
 
 const ad_op ad_op_topk_mask = {
     .name = "topk_mask", .doc = "1 at the k largest numbers, 0 elsewhere", .flags = AD_STOPS_GRADIENT, .operands = ad__operand_x,
-    .attr_size = sizeof(ad_topk_mask_attr), .attrs = attrs, .shape = shape, .forward = forward, .scratch = scratch, .samples = samples,
+    .attr_size = sizeof(ad_topk_mask_attr), .attrs = attrs, .shape = shape, .forward = forward, .scratch = scratch,
+    .samples = samples,
 };
 
 ad_tensor *ad_topk_mask(ad_tape *t, ad_tensor *x, int64_t k)

@@ -1,6 +1,6 @@
 /*
- * test_op_values.c - values of ops that the generated checks cannot know: where the adjoint is not a derivative on purpose, ties, NaNs,
- * drawn numbers, values worked out by hand; and that the gradient check itself sees what is wrong.
+ * test_op_values.c - values of ops that the generated checks cannot know: where the adjoint is not a derivative on purpose,
+ * ties, NaNs, drawn numbers, values worked out by hand; and that the gradient check itself sees what is wrong.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -38,7 +38,8 @@ static void expect(ad_tensor *x, int n, const double *want)
     if (!x) fail_msg("%s", ad_ctx_message(ctx));
     assert_int_equal(ad_count(ad_tensor_shape(x)), n);
     for (int i = 0; i < n; i++)
-        if (!(fabs(ad_value(x, i) - want[i]) <= 1e-12 * fmax(1, fabs(want[i])))) fail_msg("element %d is %.15g, want %.15g", i, ad_value(x, i), want[i]);
+        if (!(fabs(ad_value(x, i) - want[i]) <= 1e-12 * fmax(1, fabs(want[i])))) fail_msg("element %d is %.15g, want %.15g", i,
+                ad_value(x, i), want[i]);
 }
 
 /* ---- adjoints that are not derivatives ---- */
@@ -106,7 +107,8 @@ static void nans_stay(void **state)
             x[i] = (float)i - 5;
         x[n / 2] = NAN;
         ad_tensor *v = ad_constant(t, &(ad_shape){ 1, { n } }, x), *zero = ad_scalar(t, 0);
-        ad_tensor *elementwise[] = { ad_relu(t, v), ad_clamp(t, v, -1, 1), ad_maximum(t, v, zero), ad_maximum(t, zero, v), ad_minimum(t, v, zero),
+        ad_tensor *elementwise[] = { ad_relu(t, v), ad_clamp(t, v, -1, 1), ad_maximum(t, v, zero), ad_maximum(t, zero, v),
+                                     ad_minimum(t, v, zero),
                                      ad_minimum(t, zero, v), ad_sign(t, v), ad_abs(t, v), ad_round(t, v) };
         for (size_t k = 0; k < sizeof elementwise / sizeof *elementwise; k++)
             if (!isnan(ad_value(elementwise[k], n / 2))) fail_msg("function %zu loses the NaN of %d numbers", k, n);
@@ -126,7 +128,8 @@ static void losses_by_hand(void **state)
     ad_tensor *logits = ad_constant(t, &rows, (const double[]){ 0, log(3), 2, 2 });
     ad_tensor *target = ad_constant(t, &rows, (const double[]){ 1, 0, 0.5, 0.5 });
     expect(ad_softmax_cross_entropy(t, logits, target), 2, (const double[]){ log(4), log(2) });
-    expect(ad_cross_entropy(t, logits, target, &(ad_loss_attr){ .over = "", .batch = AD_BATCH_MEAN }), 1, (const double[]){ log(8) / 2 });
+    expect(ad_cross_entropy(t, logits, target, &(ad_loss_attr){ .over = "", .batch = AD_BATCH_MEAN }), 1,
+           (const double[]){ log(8) / 2 });
     expect(ad_softmax(t, logits), 4, (const double[]){ 0.25, 0.75, 0.5, 0.5 });
 
     ad_tensor *zero = ad_fill(t, &rows, 0), *one = ad_fill(t, &rows, 1), *two = ad_fill(t, &rows, 2);
@@ -146,7 +149,8 @@ static void rearranges_by_hand(void **state)
         x[i] = i;
     /* A map of 2 x 4 pixels in patches of 2 x 2; within a patch the column runs before the row. */
     ad_tensor *map = ad_constant(t, &(ad_shape){ 3, { 1, 8, 1 } }, x);
-    expect(ad_rearrange(t, map, "b (y p x q) c -> b (y x) (q p c)", "y=1, p=2, x=2, q=2"), 8, (const double[]){ 0, 4, 1, 5, 2, 6, 3, 7 });
+    expect(ad_rearrange(t, map, "b (y p x q) c -> b (y x) (q p c)", "y=1, p=2, x=2, q=2"), 8,
+           (const double[]){ 0, 4, 1, 5, 2, 6, 3, 7 });
     expect(ad_roll(t, vector(t, 5, x), 0, 2), 5, (const double[]){ 3, 4, 0, 1, 2 });
     expect(ad_tile_to(t, ad_constant(t, &(ad_shape){ 2, { 1, 2 } }, x), ad_fill(t, &(ad_shape){ 3, { 1, 3, 5 } }, 0)), 6,
            (const double[]){ 0, 1, 0, 1, 0, 1 });
@@ -154,7 +158,8 @@ static void rearranges_by_hand(void **state)
 }
 
 /* Ten million additions of 0.1 one after the other give 1087937 in float. Equal numbers are the worst case: every rounding goes the same
- * way, so that a chunk of a column (4096 rows) may lose three of its seven digits; the tree above the chunks loses nothing more. */
+ * way, so that a chunk of a column (4096 rows) may lose three of its seven digits; the tree above the chunks loses nothing
+ * more. */
 static void long_sums_keep_their_digits(void **state)
 {
     ad_tape *t = ad_tape_new(ctx, AD_F32);
@@ -272,11 +277,13 @@ static void wrong_gradients_are_found(void **state)
     const ad_operand operands[] = { { .name = "x" }, { 0 } };
     const ad_sample sample = { .name = "numbers", .n_in = 1, .in = { { 1, { 9 } } } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const ad_op cube = { .name = "cube", .operands = operands, .shape = cube_shape, .forward = cube_forward, .gradient = cases[i].rule };
+        const ad_op cube = { .name = "cube", .operands = operands, .shape = cube_shape, .forward = cube_forward,
+                             .gradient = cases[i].rule };
         ad_check c;
         ad_error_clear(ad_ctx_error(ctx));
         ad_status s = ad_gradcheck_sample(ctx, &cube, &sample, cases[i].order, &c);
-        if (s != cases[i].want || c.kinks != 0) fail_msg("case %zu: status \"%s\", %lld kinks", i, ad_status_text(s), (long long)c.kinks);
+        if (s != cases[i].want || c.kinks != 0) fail_msg("case %zu: status \"%s\", %lld kinks", i, ad_status_text(s),
+                                                         (long long)c.kinks);
     }
     ad_error_clear(ad_ctx_error(ctx));
 }
@@ -300,7 +307,8 @@ static void whole_tapes_are_checked(void **state)
 {
     ad_params *p = ad_params_new(ctx, AD_F64);
     const ad_init init = { "normal", { 0, 0.5 } };
-    const struct { const char *path; ad_shape shape; } entries[] = { { "w1", { 2, { 3, 20 } } }, { "b1", { 1, { 20 } } }, { "w2", { 2, { 20, 2 } } } };
+    const struct { const char *path; ad_shape shape; } entries[] = { { "w1", { 2, { 3, 20 } } }, { "b1", { 1, { 20 } } },
+                                                                     { "w2", { 2, { 20, 2 } } } };
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(ad_params_add(p, entries[i].path, &entries[i].shape, AD_SLOT_PARAM, AD_LAYOUT_PLAIN, &init), AD_OK);
     assert_int_equal(ad_params_init(p, AD_SLOT_PARAM, 5), AD_OK);

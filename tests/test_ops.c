@@ -217,7 +217,8 @@ static void expect_close(const pair *p, const values *a, const values *b, double
     for (int i = 0; i < a->n; i++) {
         const ad_shape *s = ad_tensor_shape(a->tensor[i]);
         if (s->dtype != AD_REAL) {
-            if (memcmp(a->bytes + a->at[i], b->bytes + b->at[i], a->at[i + 1] - a->at[i]) != 0) fail_at(p, "%s: integers of value %d differ", what, i);
+            if (memcmp(a->bytes + a->at[i], b->bytes + b->at[i], a->at[i + 1] - a->at[i]) != 0) fail_at(p,
+                    "%s: integers of value %d differ", what, i);
             continue;
         }
         const float *x = (const void *)(a->bytes + a->at[i]), *y = (const void *)(b->bytes + b->at[i]);
@@ -226,7 +227,8 @@ static void expect_close(const pair *p, const values *a, const values *b, double
             most = fmax(most, fabs((double)y[k]));
         for (int64_t k = 0; k < ad_count(s); k++)
             if (!(fabs((double)x[k] - (double)y[k]) <= tolerance * most) && !(isnan(x[k]) && isnan(y[k])) && x[k] != y[k])
-                fail_at(p, "%s: value %d, element %lld is %.9g, plain %.9g (largest %.3g)", what, i, (long long)k, (double)x[k], (double)y[k], most);
+                fail_at(p, "%s: value %d, element %lld is %.9g, plain %.9g (largest %.3g)", what, i, (long long)k, (double)x[k],
+                        (double)y[k], most);
     }
 }
 
@@ -253,7 +255,8 @@ static void check_refusal(const pair *p)
     ad_tensor *in[AD_MAX_OPERANDS], *out[AD_MAX_OUTPUTS] = { NULL };
     ad_error_clear(ad_ctx_error(ctx));
     ad_status s = ad__sample_record(t, p->op, p->sample, in, out);
-    if (s != p->sample->want) fail_at(p, "status \"%s\", want \"%s\": %s", ad_status_text(s), ad_status_text(p->sample->want), ad_ctx_message(ctx));
+    if (s != p->sample->want) fail_at(p, "status \"%s\", want \"%s\": %s", ad_status_text(s), ad_status_text(p->sample->want),
+                                      ad_ctx_message(ctx));
     if (!strstr(ad_ctx_message(ctx), p->op->name)) fail_at(p, "the message does not name the op: %s", ad_ctx_message(ctx));
     if (ad_tape_failed(t)) fail_at(p, "the tape is not usable after a refusal");
     ad_error_clear(ad_ctx_error(ctx));
@@ -343,7 +346,8 @@ static void check_subsets(const pair *p)
     values v = evaluate(&all, BY_RUN);
     for (unsigned subset = 1; all.n_wrt > 1 && all.n_wrt <= 4 && subset + 1 < 1u << all.n_wrt; subset++) {
         assert_true(build(&some, AVX512, AD_F32, p->op, p->sample, subset));
-        if (ad_tape_count(some.tape) > ad_tape_count(all.tape)) fail_at(p, "subset %u of the gradients records more than all of them", subset);
+        if (ad_tape_count(some.tape) > ad_tape_count(all.tape))
+            fail_at(p, "subset %u of the gradients records more than all of them", subset);
         for (int i = 0, k = 0; i < all.n_wrt; i++) {
             if (!(subset & 1u << i)) continue;
             ad_tensor *g = some.grad[k++];
@@ -401,8 +405,10 @@ static void check_record(const pair *p, ad_ctx *ctx, const ad_record_info *r)
     const void *kernels = ad_ctx_kernels(ctx, AD_F32);
     if (r->op->scratch) r->op->scratch(r->attr, r->n_in, in_shape, out_shape, AD_F32, kernels, &need);
     char *shared = guarded(need.shared), *own = guarded(need.per_thread);
-    ad_call c = { .attr = r->attr, .n_in = r->n_in, .n_out = r->n_out, .in = in, .out = out, .precision = AD_F32, .kernels = kernels,
-                  .threads = 1, .scratch = shared, .thread_scratch = own, .thread_scratch_size = need.per_thread, .error = ad_ctx_error(ctx) };
+    ad_call c = { .attr = r->attr, .n_in = r->n_in, .n_out = r->n_out, .in = in, .out = out, .precision = AD_F32,
+                  .kernels = kernels,
+                  .threads = 1, .scratch = shared, .thread_scratch = own, .thread_scratch_size = need.per_thread,
+                  .error = ad_ctx_error(ctx) };
     if (r->op->forward(&c) != AD_OK) fail_at(p, "%s: %s", r->op->name, ad_ctx_message(ctx));
     for (int i = 0; i < r->n_in; i++) {
         if (!r->in[i]) continue;
@@ -519,7 +525,8 @@ static void every_op_says_what_it_does(void **state)
     for (const ad_op *const *op = ad_ops; *op; op++) {
         const ad_op *o = *op;
         bool stops = o->flags & AD_STOPS_GRADIENT;
-        if (!o->doc || !*o->doc || !o->operands || !o->samples || !o->samples->name) fail_msg("%s lacks doc, operands or samples", o->name);
+        if (!o->doc || !*o->doc || !o->operands || !o->samples || !o->samples->name)
+            fail_msg("%s lacks doc, operands or samples", o->name);
         if (o->expand ? o->forward || o->gradient : (!o->forward && !(o->flags & AD_ALIAS)) || (!o->gradient && !stops))
             fail_msg("%s needs forward and gradient (or AD_STOPS_GRADIENT), or expand", o->name);
         if (ad_op_find(contexts[PLAIN], o->name) != o) fail_msg("%s is there twice", o->name);
