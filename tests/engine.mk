@@ -10,6 +10,7 @@ EXTRA_DIST += tests/layers.sh tests/headers.sh tests/docs.sh docs/generate.sh te
 TEST_EXTENSIONS = .sh
 SH_LOG_COMPILER = sh
 # Tests that need reference cases or real data are skipped unless ADZE_SHARED names a folder.
+# Tests use more threads than a machine may have cores; threads that wait must not spin then.
 AM_TESTS_ENVIRONMENT = srcdir='$(abs_top_srcdir)'; abs_top_builddir='$(abs_top_builddir)'; CC='$(CC)'; \
 	ADZE_ZOO='$(abs_top_srcdir)/models/zoo'; ADZE_SHARED="$${ADZE_SHARED-$(abs_top_srcdir)/../shared}"; \
 	export srcdir abs_top_builddir CC ADZE_ZOO ADZE_SHARED; test -d "$$ADZE_SHARED" || unset ADZE_SHARED;
