@@ -102,6 +102,7 @@ op_files_layers = \
 	ops/conv_transpose.c \
 	ops/extend.c \
 	ops/extend_gradient.c \
+	ops/fold.c \
 	ops/global_avg_pool.c \
 	ops/group_norm.c \
 	ops/instance_norm.c \
@@ -116,8 +117,9 @@ op_files_layers = \
 	ops/resize.c \
 	ops/resize_gradient.c \
 	ops/shift_mask.c \
+	ops/unfold.c \
 	ops/upsample.c
-libcore_la_SOURCES += ops/attention_parts.c ops/attention_parts.h ops/columns.c ops/columns.h ops/resample.c ops/resample.h ops/window.c ops/window.h
+libcore_la_SOURCES += ops/attention_parts.c ops/attention_parts.h ops/columns.c ops/columns.h ops/resample.c ops/resample.h ops/unfolded.c ops/unfolded.h ops/window.c ops/window.h
 
 # updates of optimisers
 op_files_update = \
@@ -148,5 +150,5 @@ ops/ops.def: $(srcdir)/ops/local.mk
 	$(AM_V_GEN)for f in $(op_files); do basename $$f .c; done | sed 's/.*/OP(&)/' >$@.tmp && mv $@.tmp $@
 ops/table.lo: ops/ops.def
 CLEANFILES += ops/ops.def
-EXTRA_DIST += ops/README.md docs/add-an-op.md
+EXTRA_DIST += ops/README.md docs/add-an-op.md docs/derivations/attention.md docs/derivations/batch_norm.md docs/derivations/conv.md
 

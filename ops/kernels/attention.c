@@ -69,46 +69,46 @@ static inline __attribute__((always_inline)) void tile(const product *t, int64_t
 }
 
 /* The last columns, fewer than a vector. */
-static void tile_edge(const product *t, int64_t i, int64_t c)
+static inline __attribute__((always_inline)) void tile_edge(const product *t, int64_t i, int64_t c, int rows)
 {
+    vec acc[ROWS];
     int64_t n = t->n - c;
     const real *a = t->a + i * t->a_row, *b = t->b + c;
     real *out = t->out + i * t->out_row + c;
-    vec acc = t->add ? v_load_n(out, n) : v_zero();
-    for (int64_t j = 0; j < t->k; j++, a += t->a_column, b += t->b_row)
-        acc = v_fma(v_set1(*a), v_load_n(b, n), acc);
-    v_store_n(out, acc, n);
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++)
+        acc[r] = t->add ? v_load_n(out + r * t->out_row, n) : v_zero();
+    for (int64_t j = 0; j < t->k; j++, a += t->a_column, b += t->b_row) {
+        vec row = v_load_n(b, n);
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++)
+            acc[r] = v_fma(v_set1(a[r * t->a_row]), row, acc[r]);
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++)
+        v_store_n(out + r * t->out_row, acc[r], n);
 }
 
-static void columns(const product *t, int64_t i, int rows)
+/* `rows` rows, ROWS or one, from row i on: the widest tiles first. */
+static inline __attribute__((always_inline)) void strip(const product *t, int64_t i, int rows)
 {
     int64_t c = 0;
     for (; c + WIDE * VL <= t->n; c += WIDE * VL)
-        if (rows == ROWS)
-            tile(t, i, c, ROWS, WIDE);
-        else
-            for (int r = 0; r < rows; r++)
-                tile(t, i + r, c, 1, WIDE);
+        tile(t, i, c, rows, WIDE);
     for (; c + NARROW * VL <= t->n; c += NARROW * VL)
-        if (rows == ROWS)
-            tile(t, i, c, ROWS, NARROW);
-        else
-            for (int r = 0; r < rows; r++)
-                tile(t, i + r, c, 1, NARROW);
+        tile(t, i, c, rows, NARROW);
     for (; c + VL <= t->n; c += VL)
-        if (rows == ROWS)
-            tile(t, i, c, ROWS, 1);
-        else
-            for (int r = 0; r < rows; r++)
-                tile(t, i + r, c, 1, 1);
-    for (int r = 0; c < t->n && r < rows; r++)
-        tile_edge(t, i + r, c);
+        tile(t, i, c, rows, 1);
+    if (c < t->n) tile_edge(t, i, c, rows);
 }
 
 static void multiply(const product *t)
 {
-    for (int64_t i = 0; i < t->m; i += ROWS)
-        columns(t, i, t->m - i < ROWS ? (int)(t->m - i) : ROWS);
+    int64_t i = 0;
+    for (; i + ROWS <= t->m; i += ROWS)
+        strip(t, i, ROWS);
+    for (; i < t->m; i++)
+        strip(t, i, 1);
 }
 
 /* ---- softmax ---- */

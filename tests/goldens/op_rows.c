@@ -269,6 +269,11 @@ const op_row op_rows[] = {
     { "pad_circular", "pad_last_dim_first#=6", "x:i",
       "y = extend(x | before=[$pad_last_dim_first[4], $pad_last_dim_first[2], $pad_last_dim_first[0]], "
       "after=[$pad_last_dim_first[5], $pad_last_dim_first[3], $pad_last_dim_first[1]], mode=circular)", "y:i" },
+    { "unfold_im2col", "", "x:i",
+      "y = rearrange(unfold(x | kernel=$kernel, stride=$stride, padding=$padding, dilation=$dilation) | "
+      "pattern=\"b h w c -> b (h w) c\")", "y:i" },
+    { "fold_col2im", "out=[4, 5]", "x:i", "y = fold(reshape(x | shape=[1, 3, 4, 8]) | size=$out, kernel=$kernel, stride=$stride)", "y:i" },
+    { "fold_col2im", "out=[6, 6]", "x:i", "y = fold(reshape(x | shape=[1, 2, 2, 18]) | size=$out, kernel=$kernel, stride=$stride)", "y:i" },
 
     /* attention */
     { "attention_cross", "", "q:- k:- v:-", "y = attention(q, k, v | heads=$heads)", "y:-" },
