@@ -13,4 +13,4 @@ SH_LOG_COMPILER = sh
 # Tests use more threads than a machine may have cores; threads that wait must not spin then.
 AM_TESTS_ENVIRONMENT = srcdir='$(abs_top_srcdir)'; abs_top_builddir='$(abs_top_builddir)'; CC='$(CC)'; \
 	ADZE_ZOO='$(abs_top_srcdir)/models/zoo'; ADZE_SHARED="$${ADZE_SHARED-$(abs_top_srcdir)/../shared}"; \
-	export srcdir abs_top_builddir CC ADZE_ZOO ADZE_SHARED; test -d "$$ADZE_SHARED" || unset ADZE_SHARED;
+	OMP_WAIT_POLICY=passive; export srcdir abs_top_builddir CC ADZE_ZOO ADZE_SHARED OMP_WAIT_POLICY; test -d "$$ADZE_SHARED" || unset ADZE_SHARED;
