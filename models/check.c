@@ -288,8 +288,14 @@ static void expect_one(ad_model *m, ad_diagnostics *d, const ad_node *node, cons
 static void want_node(ad_model *m, ad_diagnostics *d, const char *name, const ad_document *in, const ad_node *node,
                       const ad__val **want)
 {
-    for (int k = 0; k < m->n_params; k++)
-        if (strcmp(m->params[k].name, name) == 0) want[k] = ad__keep_value(m, ad__param_value(m, &m->params[k], in, node, d));
+    bool known = false;
+    for (int k = 0; k < m->n_params; k++) {
+        if (strcmp(m->params[k].name, name) != 0) continue;
+        want[k] = ad__keep_value(m, ad__param_value(m, &m->params[k], in, node, d));
+        known = true;
+    }
+    ad_span at = ad_document_span(in, node);
+    if (!known) ad_report(d, AD_SEVERITY_ERROR, "unknown-parameter", &at, "expect: there is no parameter '%s'", name);
 }
 
 /* "L=1, zd=[1, 1]": commas inside brackets belong to the value. */
@@ -321,8 +327,12 @@ static bool entry_applies(ad_model *m, ad_diagnostics *d, const ad_node *entry)
     const ad__val **want = ad__take(&m->pool, (size_t)m->n_params * sizeof *want);
     const ad_node *set = ad_node_find(entry, "set"), *profile = ad_node_find(entry, "profile");
     for (int k = 0; k < m->n_params; k++) want[k] = m->params[k].standard;
-    if (profile && profile->text)
-        want_map(m, d, m->profiles_in, ad_node_find(ad_node_find(m->profiles, profile->text), "set"), want);
+    const ad_node *chosen = profile && profile->text ? ad_node_find(m->profiles, profile->text) : NULL;
+    if (profile && !chosen) {
+        ad_span at = ad_document_span(m->expect_in, profile);
+        ad_report(d, AD_SEVERITY_ERROR, "unknown-profile", &at, "expect: there is no such profile");
+    }
+    want_map(m, d, m->profiles_in, ad_node_find(chosen, "set"), want);
     if (set && set->kind == AD_NODE_SCALAR) want_text(m, d, set->text, want);
     else want_map(m, d, m->expect_in, set, want);
     for (int k = 0; k < m->n_params; k++)

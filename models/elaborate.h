@@ -219,7 +219,7 @@ typedef struct ad__preset {
     const ad__val *first;
     int n, skip;
     ad_tensor *const *in;
-    const char *without;         /* a keyword to pass over */
+    const char *without[2];      /* keywords to pass over; may be NULL */
 } ad__preset;
 const ad__val *ad__op_call(ad__elab *x, ad__frame *f, const ad__expr *e, const ad_op *op, const ad__preset *preset);
 /* Records an op of the table by name on given tensors; attributes as text. NULL after reporting at `e`. */

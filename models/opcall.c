@@ -209,12 +209,19 @@ static bool positional(ad__elab *x, ad__frame *f, op_args *a, ad__expr *e, const
     return false;
 }
 
+static bool passed_over(const ad__preset *preset, const char *name)
+{
+    for (int k = 0; name && k < 2; k++)
+        if (preset->without[k] && strcmp(name, preset->without[k]) == 0) return true;
+    return false;
+}
+
 static bool take_args(ad__elab *x, ad__frame *f, const ad__expr *e, op_args *a, const ad__preset *preset)
 {
     bool good = true;
     for (int i = 0; i < preset->n; i++) a->in[a->n_in++] = preset->in[i];
     for (int i = preset->skip; i < e->n_args; i++) {
-        if (preset->without && e->args[i].name && strcmp(e->args[i].name, preset->without) == 0) continue;
+        if (passed_over(preset, e->args[i].name)) continue;
         const ad__val *v = i == 0 && preset->first ? preset->first : ad__eval(x, f, e->args[i].value);
         if (v->kind == V_POISON) good = false;
         else if (e->args[i].name) good = good && keyword(x, f, e, a, &e->args[i], v);

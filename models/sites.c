@@ -240,9 +240,69 @@ static const ad__val *closed_form(ad__elab *x, ad__frame *f, const ad__expr *e, 
     ad_tensor *const in[4] = { q->mean, log_variance ? q->log_variance : q->scale, p->mean,
                                log_variance ? p->log_variance : p->scale };
     const ad_op *op = ad_op_find(x->m->ctx, name);
-    ad__preset preset = { .n = 4, .in = in, .skip = 2, .without = log_variance ? "eps" : NULL };
+    ad__preset preset = { .n = 4, .in = in, .skip = 2, .without = { "sampled", log_variance ? "eps" : NULL } };
     if (!op) return ad__wrong(x, f, e, "unknown-call", "this needs the op '%s', which the context does not have", name);
     return ad__op_call(x, f, e, op, &preset);
+}
+
+/* ---- the same, estimated from the value of q: ln q(z) - ln p(z), for families and checks without a closed form ---- */
+
+static ad_tensor *apply(ad__elab *x, ad__frame *f, const ad__expr *e, const char *op, ad_tensor *a, ad_tensor *b)
+{
+    ad_tensor *in[2] = { a, b };
+    return a ? ad__record(x, f, e, op, "", b ? 2 : 1, in) : NULL;
+}
+
+/* ln of the density at z, without the constant: -((z - mu) / sd)^2 / 2 - ln sd */
+static ad_tensor *log_density(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__site *s, ad_tensor *z)
+{
+    ad_tensor *away = apply(x, f, e, "sub", z, s->mean), *square, *half;
+    square = away ? apply(x, f, e, "square", apply(x, f, e, "div", away, s->scale), NULL) : NULL;
+    half = square ? ad__record(x, f, e, "scale", "factor=-0.5", 1, &square) : NULL;
+    ad_tensor *spread = apply(x, f, e, "log", s->scale, NULL);
+    return half && spread ? apply(x, f, e, "sub", half, spread) : NULL;
+}
+
+/* "mean" or "sum" of a keyword; false after reporting. */
+static bool reduction(ad__elab *x, ad__frame *f, const ad__expr *e, const char *name, const char *standard, bool *mean)
+{
+    const char *word = standard;
+    for (int i = 2; i < e->n_args; i++) {
+        if (!e->args[i].name || strcmp(e->args[i].name, name) != 0) continue;
+        const ad__val *v = ad__eval(x, f, e->args[i].value);
+        if (v->kind == V_POISON) return false;
+        word = v->kind == V_TEXT ? v->text : "";
+    }
+    *mean = word && strcmp(word, "mean") == 0;
+    if (word && (*mean || strcmp(word, "sum") == 0)) return true;
+    ad__wrong(x, f, e, "attribute", "kl needs %s=\"mean\" or \"sum\"", name);
+    return false;
+}
+
+static const ad__val *estimate(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__site *q, const ad__site *p)
+{
+    const ad_shape *s = ad_tensor_shape(q->mean);
+    bool batch_mean, pixel_mean;
+    char attr[48];
+    if (!reduction(x, f, e, "batch", NULL, &batch_mean) || !reduction(x, f, e, "pixels", "sum", &pixel_mean)) return &ad__poison;
+    ad_tensor *of_q = log_density(x, f, e, q, q->value), *of_p = log_density(x, f, e, p, q->value);
+    ad_tensor *sum = of_q && of_p ? apply(x, f, e, "sum", apply(x, f, e, "sub", of_q, of_p), NULL) : NULL;
+    double n = (batch_mean ? (double)s->dim[0] : 1) * (pixel_mean ? (double)ad_count(s) / (double)s->dim[0] : 1);
+    snprintf(attr, sizeof attr, "factor=%.17g", 1 / n);
+    return sum ? ad__tensor(x, ad__record(x, f, e, "scale", attr, 1, &sum)) : &ad__poison;
+}
+
+/* Whether the call says sampled=true. */
+static bool wants_estimate(ad__elab *x, ad__frame *f, const ad__expr *e)
+{
+    for (int i = 2; i < e->n_args; i++)
+        if (e->args[i].name && strcmp(e->args[i].name, "sampled") == 0) {
+            const ad__val *v = ad__eval(x, f, e->args[i].value);
+            if (v->kind != V_BOOL && v->kind != V_POISON)
+                ad__wrong(x, f, e->args[i].value, "type", "'sampled' must be true or false, not %s", ad__describe(x, v));
+            return v->kind == V_BOOL && v->i;
+        }
+    return false;
 }
 
 const ad__val *ad__kl_call(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__val **first)
@@ -265,13 +325,14 @@ const ad__val *ad__kl_call(ad__elab *x, ad__frame *f, const ad__expr *e, const a
         ad_report_hint(x->d, "'%s' is at line %d, '%s' at line %d", q->path, q->line, p->path, p->line);
         return &ad__poison;
     }
-    const ad__val *v = closed_form(x, f, e, q, p);
+    bool sampled = wants_estimate(x, f, e);
+    const ad__val *v = sampled ? estimate(x, f, e, q, p) : closed_form(x, f, e, q, p);
     if (v->kind != V_TENSOR) return v;
     const char *slash = strrchr(f->stmt_path, '/'), *name = slash ? slash + 1 : f->stmt_path;
     int same = 0;
     for (int i = 0; i < x->n_kls; i++)
         same += strncmp(x->kls[i].name, name, strcspn(x->kls[i].name, "#")) == 0 && strlen(name) == strcspn(x->kls[i].name, "#");
     x->kls = ad__more(x->pool, x->kls, x->n_kls, sizeof *x->kls);
-    x->kls[x->n_kls++] = (ad__kl){ same ? ad__take_format(x->pool, "%s#%d", name, same + 1) : name, q, p, v->tensor, false };
+    x->kls[x->n_kls++] = (ad__kl){ same ? ad__take_format(x->pool, "%s#%d", name, same + 1) : name, q, p, v->tensor, sampled };
     return v;
 }

@@ -177,6 +177,39 @@ static void replayed_site(void **state)
     end(&b);
 }
 
+/* The estimate at one draw, and its average over many: the closed form. */
+static void sampled_kl(void **state)
+{
+    static const char text[] = HEAD
+        "programs:\n"
+        "  sample:\n"
+        "    - q ~ normal(x, x * 0 + 1)\n"
+        "    - p ~ normal(x * 0, x * 0 + 2)\n"
+        "    - return:\n"
+        "        one: kl(q, p, over=\"C\", batch=\"mean\", sampled=true)\n"
+        "        closed: kl(q, p, over=\"C\", batch=\"mean\")\n"
+        "        z: q\n";
+    enum { B = 4000 };
+    static double x[2 * B];
+    bench b;
+    double sum = 0;
+    ad_recorded_kl kl;
+    begin(&b, *state, text);
+    record(&b, "sample", &(ad_record_options){ .batch = B });
+    for (int i = 0; i < 2 * B; i++) x[i] = i % 2 ? 1 : 0.5;
+    give(&b, "x", x);
+    for (int i = 0; i < 2 * B; i++) {
+        double z = value(&b, "z", i);
+        sum += 0.5 * (z * z / 4 - (z - x[i]) * (z - x[i])) + log(2);
+    }
+    near(value(&b, "one", 0), sum / B);
+    near(value(&b, "closed", 0), 2 * (log(2) + 1 / 8.0 - 0.5) + (0.25 + 1) / 8);
+    assert_true(fabs(value(&b, "one", 0) - value(&b, "closed", 0)) < 0.05);
+    assert_true(ad_recorded_kl_at(b.r, 0, &kl) && kl.sampled);
+    assert_true(ad_recorded_kl_at(b.r, 1, &kl) && !kl.sampled);
+    end(&b);
+}
+
 static void choices_of_a_sampler(void **state)
 {
     static const double x[] = { 1, -1 }, z[] = { 7, 8 };
@@ -541,7 +574,7 @@ static void wrong_recordings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(replayed_site),
+        cmocka_unit_test(replayed_site), cmocka_unit_test(sampled_kl),
         cmocka_unit_test(choices_of_a_sampler),
         cmocka_unit_test(draws),
         cmocka_unit_test(bindings_per_level),
