@@ -191,7 +191,6 @@ static const ad__val *channels(ad__elab *x, ad__frame *f, const ad__expr *e, con
 
 static const ad__val *size(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__val **first)
 {
-    static const char *const letters[] = { "", "C", "BC", "BLC", "BHWC", "BDHWC" };
     (void)first;
     if (!plain_args(e, 2, 2)) return wrong_count(x, f, e, "size(x, axis), the axis as a number or a letter");
     const ad__val *v = ad__eval(x, f, e->args[0].value), *a = ad__eval(x, f, e->args[1].value);
@@ -200,8 +199,7 @@ static const ad__val *size(ad__elab *x, ad__frame *f, const ad__expr *e, const a
     if (!t) return ad__wrong(x, f, e->args[0].value, "type", "size needs a tensor, not %s", ad__describe(x, v));
     const ad_shape *s = ad_tensor_shape(t);
     int64_t axis = a->kind == V_INT ? (a->i < 0 ? a->i + s->rank : a->i) : -1;
-    if (a->kind == V_TEXT && strlen(a->text) == 1 && s->rank <= 5 && strchr(letters[s->rank], *a->text))
-        axis = strchr(letters[s->rank], *a->text) - letters[s->rank];
+    if (a->kind == V_TEXT && strlen(a->text) == 1) axis = ad__axis(s->rank, *a->text);
     if (axis < 0 || axis >= s->rank)
         return ad__wrong(x, f, e->args[1].value, "index", "%s has no axis %s", ad__describe(x, v), ad__val_text(x->pool, a));
     return ad__int(x, s->dim[axis]);

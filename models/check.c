@@ -89,11 +89,6 @@ static void input_shapes(ad__elab *x, ad_model *m)
 
 /* ---- one program ---- */
 
-static int64_t count_of(const ad_shape *s)
-{
-    return ad_count(s);
-}
-
 static bool is_sampler(const ad_model *m, const char *name)
 {
     return strcmp(name, "sample") == 0 || (!ad__find_program(m, "sample") && strcmp(name, "predict") == 0);
@@ -137,7 +132,7 @@ static int64_t new_weights(ad__elab *x, const ad_record_info *r, bool *seen)
         for (int i = 0; r->in[k] && ad_tensor_record(r->in[k]) < 0 && i < x->n_leaves; i++)
             if (x->leaves[i] == r->in[k] && !seen[i] && x->m->weights[i].slot == AD_SLOT_PARAM) {
                 seen[i] = true;
-                n += count_of(&x->m->weights[i].shape);
+                n += ad_count(&x->m->weights[i].shape);
             }
     return n;
 }
@@ -235,7 +230,7 @@ static void count(ad_model *m)
 {
     for (int i = 0; i < m->n_weights; i++) {
         const ad__weight *w = &m->weights[i];
-        int64_t n = count_of(&w->shape);
+        int64_t n = ad_count(&w->shape);
         if (w->slot != AD_SLOT_PARAM) {
             m->counts.state += n;
             continue;

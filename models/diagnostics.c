@@ -289,9 +289,9 @@ char *ad_diagnostics_text(const ad_diagnostics *d, bool color)
     return finish(&w);
 }
 
-static void put_json(writer *w, const char *key, const char *text)
+static void put_quoted(writer *w, const char *before, const char *text)
 {
-    print(w, "\"%s\":\"", key);
+    print(w, "%s\"", before);
     for (const char *s = text; *s; s++) {
         if (*s == '"' || *s == '\\') print(w, "\\%c", *s);
         else if ((unsigned char)*s < 0x20) print(w, "\\u%04x", *s);
@@ -306,21 +306,14 @@ char *ad_diagnostics_json(const ad_diagnostics *d)
     put(&w, "[", 1);
     for (int i = 0; i < d->n; i++) {
         const ad_diagnostic *o = &d->items[i]->d;
-        print(&w, "%s\n{\"severity\":\"%s\",\"line\":%d,\"column\":%d,\"length\":%d,", i ? "," : "",
+        print(&w, "%s\n{\"severity\":\"%s\",\"line\":%d,\"column\":%d,\"length\":%d", i ? "," : "",
               o->severity == AD_SEVERITY_ERROR ? "error" : "warning", o->line, o->column, o->length);
-        put_json(&w, "file", o->file);
-        put(&w, ",", 1);
-        put_json(&w, "code", o->code);
-        put(&w, ",", 1);
-        put_json(&w, "message", o->message);
-        put(&w, ",", 1);
-        put_json(&w, "hint", o->hint);
+        put_quoted(&w, ",\"file\":", o->file);
+        put_quoted(&w, ",\"code\":", o->code);
+        put_quoted(&w, ",\"message\":", o->message);
+        put_quoted(&w, ",\"hint\":", o->hint);
         print(&w, ",\"notes\":[");
-        for (int k = 0; k < o->n_notes; k++) {
-            print(&w, "%s{", k ? "," : "");
-            put_json(&w, "text", o->notes[k]);
-            put(&w, "}", 1);
-        }
+        for (int k = 0; k < o->n_notes; k++) put_quoted(&w, k ? "," : "", o->notes[k]);
         print(&w, "]}");
     }
     print(&w, "\n]\n");

@@ -63,15 +63,13 @@ static const ad_attr *next_attr(const op_args *a)
     return NULL;
 }
 
-/* "HW" as axes of a tensor: channels-last letters by rank. */
+/* "HW" as axes of a tensor. */
 static bool axes_of(const char *letters, int rank, ad_ints *out)
 {
-    static const char *const names[] = { "", "C", "BC", "BLC", "BHWC", "BDHWC" };
-    if (rank > 5) return false;
     for (out->n = 0; *letters; letters++) {
-        const char *at = strchr(names[rank], *letters);
-        if (!at || out->n == AD_MAX_RANK) return false;
-        out->v[out->n++] = at - names[rank];
+        int axis = ad__axis(rank, *letters);
+        if (axis < 0 || out->n == AD_MAX_RANK) return false;
+        out->v[out->n++] = axis;
     }
     return true;
 }

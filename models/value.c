@@ -94,6 +94,13 @@ bool ad__equal(const ad__val *a, const ad__val *b)
     return true;
 }
 
+int ad__axis(int rank, char letter)
+{
+    static const char *const letters[] = { "", "C", "BC", "BLC", "BHWC", "BDHWC" };
+    const char *at = rank <= 5 && letter ? strchr(letters[rank], letter) : NULL;
+    return at ? (int)(at - letters[rank]) : -1;
+}
+
 const char *ad__shape(ad__elab *x, const ad_shape *s)
 {
     char text[AD_SHAPE_TEXT];
