@@ -199,7 +199,7 @@ static const ad__val *size(ad__elab *x, ad__frame *f, const ad__expr *e, const a
     if (!t) return ad__wrong(x, f, e->args[0].value, "type", "size needs a tensor, not %s", ad__describe(x, v));
     const ad_shape *s = ad_tensor_shape(t);
     int64_t axis = a->kind == V_INT ? (a->i < 0 ? a->i + s->rank : a->i) : -1;
-    if (a->kind == V_TEXT && strlen(a->text) == 1) axis = ad__axis(s->rank, *a->text);
+    if (a->kind == V_TEXT && strlen(a->text) == 1) axis = ad__axis_named(s->rank, *a->text);
     if (axis < 0 || axis >= s->rank)
         return ad__wrong(x, f, e->args[1].value, "index", "%s has no axis %s", ad__describe(x, v), ad__val_text(x->pool, a));
     return ad__int(x, s->dim[axis]);

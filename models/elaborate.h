@@ -189,7 +189,7 @@ const char *ad__describe(ad__elab *x, const ad__val *v);
 const char *ad__val_text(ad__pool *pool, const ad__val *v); /* "3", "[1, 2]", "true" */
 const char *ad__shape(ad__elab *x, const ad_shape *s);      /* with B for the batch */
 /* The axis that a letter names in a channels-last tensor of that rank; -1 if it names none. */
-int ad__axis(int rank, char letter);
+int ad__axis_named(int rank, char letter);
 /* Writes B for the batch in a message of the engine. */
 const char *ad__with_b(ad__elab *x, const char *message);
 

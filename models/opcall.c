@@ -67,7 +67,7 @@ static const ad_attr *next_attr(const op_args *a)
 static bool axes_of(const char *letters, int rank, ad_ints *out)
 {
     for (out->n = 0; *letters; letters++) {
-        int axis = ad__axis(rank, *letters);
+        int axis = ad__axis_named(rank, *letters);
         if (axis < 0 || out->n == AD_MAX_RANK) return false;
         out->v[out->n++] = axis;
     }

@@ -94,7 +94,7 @@ bool ad__equal(const ad__val *a, const ad__val *b)
     return true;
 }
 
-int ad__axis(int rank, char letter)
+int ad__axis_named(int rank, char letter)
 {
     static const char *const letters[] = { "", "C", "BC", "BLC", "BHWC", "BDHWC" };
     const char *at = rank <= 5 && letter ? strchr(letters[rank], letter) : NULL;
