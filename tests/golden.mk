@@ -4,7 +4,7 @@ tests_golden_SOURCES = tests/goldens/main.c tests/goldens/golden.h tests/goldens
 	tests/goldens/ops.c tests/goldens/op_rows.c tests/goldens/op_rows.h tests/goldens/optim.c tests/goldens/metrics.c tests/goldens/models.c
 tests_golden_CPPFLAGS = $(AM_CPPFLAGS) -DGOLDEN_ZOO='"$(abs_top_srcdir)/models/zoo"'
 TESTS += tests/golden.sh
-EXTRA_DIST += tests/golden.sh
+EXTRA_DIST += tests/golden.sh tests/goldens/README.md models/zoo/README.md
 if HAVE_CMOCKA
 check_PROGRAMS += tests/test_zoo
 TESTS += tests/test_zoo

@@ -7,7 +7,7 @@ if [ ! -d "$shared/golden" ]; then
     exit 77
 fi
 status=0
-for folder in ops optim probabilistic; do
+for folder in ops optim probabilistic baselines; do
     echo "$folder"
     "${abs_top_builddir:-.}/tests/golden" "$shared/golden/$folder" || status=1
 done

@@ -27,6 +27,7 @@ typedef struct kase {
     const char *name;            /* "conv2d_03" */
     const ad_safetensors *st;
     ad_precision precision;
+    int moved;                   /* how often the weights were moved by rounding (models.c) */
     char reason[1024];           /* why it failed or was skipped */
     char worst[160];             /* tensor */
     double error, limit;         /* of the worst */
