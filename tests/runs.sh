@@ -126,6 +126,23 @@ head -c 5000 a/ckpt/step-000000004.safetensors >$file
 want 4 'is the file truncated' inspect $file
 want 4 'step-000000004.safetensors' evaluate a --checkpoint $file
 
+# ---- a loss that is not finite, and a signal ----
+train 6 'value became infinite' inf --set data.folder=good --set train.steps=20 --set train.lr=1e6
+grep -q 'phiseg.yaml:[0-9]*:[0-9]*' err && grep -q 'items  *lidc_' err || fail "the message names neither model line nor items"
+# shellcheck disable=SC2086
+"$adze" train zoo:phiseg -o stopped $small --set data.folder=good --set train.steps=100000 >out 2>err </dev/null &
+pid=$!
+tries=0
+while ! grep -q ' step=' err && kill -0 $pid 2>/dev/null && [ $tries -lt 3000 ]; do
+    sleep 0.02
+    tries=$((tries + 1))
+done
+kill -TERM $pid
+wait $pid
+got=$?
+[ $got = 0 ] && grep -q '^part ' out && grep -q -- '--resume' out || fail "stopped by SIGTERM: status $got, want 0, and how to go on"
+want 0 'checksums hold' inspect "$(find stopped/ckpt -name '*.safetensors')"
+
 # ---- the disk is full while a checkpoint is saved ----
 cp -r a full
 limit=$(($(wc -c <a/ckpt/step-000000004.safetensors) / 1024))
