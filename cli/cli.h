@@ -1,8 +1,8 @@
 /*
  * cli.h - private to the program: what a command is, what an option is, and what was asked for.
  *
- * A command is one file with one cli_command; main.c has the list. An option is one row of the table in options.c, from which
- * parsing, messages and help are made; a command names the options it takes. Only this folder prints.
+ * A command is one file with one cli_command; main.c has the list. An option is one row of the table in options.c, from which parsing,
+ * messages and help are made; a command names the options it takes. Only this folder prints.
  */
 #ifndef ADZE_CLI_CLI_H
 #define ADZE_CLI_CLI_H
@@ -84,7 +84,7 @@ void cli_list_add(cli_list *l, const char *item);
 
 /* ---- printing ---- */
 
-/* A table of text: the heading and each row are cells with '\t' between them; a heading that ends in '>' aligns right. */
+/* A table of text: the heading and each row are cells with '\t' between them; a heading that ends in '>' aligns its column right. */
 typedef struct cli_table {
     ad_text text;
     int rows;

@@ -27,8 +27,7 @@ static ad_status unknown_metric(cli *c, const char *text, const char *name)
         n++;
     }
     const char *near = ad_nearest(name, n, names);
-    return AD_FAIL(&c->error, EUSAGE, "--assert '%s': no score is called '%s'%s%s%s", text, name, near ? "; did you mean '" : "",
-                   near ? near : "",
+    return AD_FAIL(&c->error, EUSAGE, "--assert '%s': no score is called '%s'%s%s%s", text, name, near ? "; did you mean '" : "", near ? near : "",
                    near ? "'?" : "");
 }
 
@@ -62,11 +61,9 @@ static ad_status check_row(cli *c, const ad_row *row, const assertion *a)
     for (int i = 0; i < row->scores.n_metrics; i++) {
         if (row->scores.metric[i] != a->metric) continue;
         double v = row->scores.summary[i].mean;
-        return holds(a, v) ? AD_OK : AD_FAIL(&c->error, ECHECK, "--assert '%s' does not hold: %s has %s %.4g", a->text, row->name,
-                                             a->metric->name, v);
+        return holds(a, v) ? AD_OK : AD_FAIL(&c->error, ECHECK, "--assert '%s' does not hold: %s has %s %.4g", a->text, row->name, a->metric->name, v);
     }
-    return AD_FAIL(&c->error, EUSAGE, "--assert '%s': %s was not scored by %s; add it to evaluate.metrics", a->text, row->name,
-                   a->metric->name);
+    return AD_FAIL(&c->error, EUSAGE, "--assert '%s': %s was not scored by %s; add it to evaluate.metrics", a->text, row->name, a->metric->name);
 }
 
 static ad_status check_assertions(cli *c, const ad_table *t)
@@ -98,8 +95,7 @@ static ad_status dry_run(cli *c, const ad_experiment *x)
     ad_plan p;
     cli_table_row(&t, "run\tmodel\tsteps>\tbatch>\tseed>\tdirectory");
     for (int i = 0; ad_experiment_at(x, i, &p); i++)
-        cli_table_row(&t, "%s\t%s\t%lld\t%lld\t%llu\t%s/%s", p.name, p.model, (long long)p.steps, (long long)p.batch,
-                      (unsigned long long)p.seed,
+        cli_table_row(&t, "%s\t%s\t%lld\t%lld\t%llu\t%s/%s", p.name, p.model, (long long)p.steps, (long long)p.batch, (unsigned long long)p.seed,
                       c->asked.output, p.name);
     cli_table_print(&t);
     return AD_OK;
@@ -122,19 +118,16 @@ static ad_status compare(cli *c, const ad_compare_options *o, ad_table *t)
     struct stat st;
     if (a->n == 1 && !(stat(a->item[0], &st) == 0 && S_ISDIR(st.st_mode))) return compare_experiment(c, a->item[0], o, t);
     if (c->asked.dry_run || c->asked.set.n || c->asked.lenient)
-        return AD_FAIL(&c->error, EUSAGE, "--dry-run, --set and --lenient are for an experiment; finished runs are not trained "
-                                          "again");
+        return AD_FAIL(&c->error, EUSAGE, "--dry-run, --set and --lenient are for an experiment; finished runs are not trained again");
     return ad_compare_runs(c->ctx, a->n, a->item, c->asked.output, o, t);
 }
 
 static ad_status run(cli *c)
 {
-    if (c->asked.resume && c->asked.force)
-        return AD_FAIL(&c->error, EUSAGE, "--resume goes on with runs and --force removes them: give one of them");
+    if (c->asked.resume && c->asked.force) return AD_FAIL(&c->error, EUSAGE, "--resume goes on with runs and --force removes them: give one of them");
     AD_TRY(check_assertions(c, NULL));
     cli_progress *p = cli_progress_new(c);
-    const ad_compare_options o = { .resume = c->asked.resume, .force = c->asked.force, .command = c->words.data,
-                                   .watch = cli_progress_watch(p) };
+    const ad_compare_options o = { .resume = c->asked.resume, .force = c->asked.force, .command = c->words.data, .watch = cli_progress_watch(p) };
     ad_table t = { 0 };
     cli_catch_signals();
     if (c->asked.force) cli_note(c, "--force: removes the runs that are there");
@@ -150,15 +143,12 @@ static const char *const options[] = {
     "output", "set", "resume", "force", "dry-run", "assert", "format", "json", "zoo", "lenient", NULL
 };
 static const char *const examples[] = {
-    "adze compare experiment.yaml -o runs/cmp --resume", "adze compare runs/a runs/b --format md",
-    "adze compare runs/a --assert 'ged2<=0.30'", NULL
+    "adze compare experiment.yaml -o runs/cmp --resume", "adze compare runs/a runs/b --format md", "adze compare runs/a --assert 'ged2<=0.30'", NULL
 };
 
 const cli_command cli_compare = {
-    .name = "compare", .usage = "EXPERIMENT.yaml -o DIR | RUN...",
-    .doc = "Train and score models, or take finished runs; one table",
-    .details = "An experiment: trains every model that the file names into DIR/NAME (what is complete is kept with --resume), "
-               "scores it, prints one table, and saves it as DIR/compare.txt, .csv, .json and .md with a sheet of pictures. "
-               "Runs: scores what is not scored yet.",
+    .name = "compare", .usage = "EXPERIMENT.yaml -o DIR | RUN...", .doc = "Train and score models, or take finished runs; one table",
+    .details = "An experiment: trains every model that the file names into DIR/NAME (what is complete is kept with --resume), scores it, prints one "
+               "table, and saves it as DIR/compare.txt, .csv, .json and .md with a sheet of pictures. Runs: scores what is not scored yet.",
     .options = options, .examples = examples, .least = 1, .most = -1, .run = run,
 };

@@ -21,8 +21,7 @@ static ad_status parse_counts(cli *c, counts *out)
             char *end;
             long v = strtol(p, &end, 10);
             if (end == p || (*end && *end != ',') || v < 1 || v > SAMPLES_MOST || out->n == COUNTS_MOST)
-                return AD_FAIL(&c->error, EUSAGE, "--samples: '%s' is not a list of at most %d integers from 1 to %d, such as "
-                                                  "1,4,16",
+                return AD_FAIL(&c->error, EUSAGE, "--samples: '%s' is not a list of at most %d integers from 1 to %d, such as 1,4,16",
                                c->asked.samples.item[i], COUNTS_MOST, SAMPLES_MOST);
             out->value[out->n++] = (int)v;
             if (!*end) break;
@@ -46,8 +45,7 @@ static ad_status score(cli *c, ad_trained *r, const counts *n)
         AD_TRY(ad_split_parse(&c->error, c->asked.split, &o.split));
         o.split_set = true;
     }
-    if (n->n > 1 && o.save)
-        return AD_FAIL(&c->error, EUSAGE, "--save takes the scores of one number of samples; --samples gives %d", n->n);
+    if (n->n > 1 && o.save) return AD_FAIL(&c->error, EUSAGE, "--save takes the scores of one number of samples; --samples gives %d", n->n);
     cli_progress *p = cli_progress_new(c);
     o.watch = cli_progress_watch(p);
     cli_catch_signals();
@@ -82,15 +80,12 @@ static ad_status run(cli *c)
     return s;
 }
 
-static const char *const options[] = { "split", "samples", "limit", "data", "checkpoint", "save", "set", "zoo", "lenient", "json",
-                                       NULL };
-static const char *const examples[] = { "adze evaluate runs/a", "adze evaluate runs/a --split val --samples 1,4,16 --json",
-                                        NULL };
+static const char *const options[] = { "split", "samples", "limit", "data", "checkpoint", "save", "set", "zoo", "lenient", "json", NULL };
+static const char *const examples[] = { "adze evaluate runs/a", "adze evaluate runs/a --split val --samples 1,4,16 --json", NULL };
 
 const cli_command cli_evaluate = {
     .name = "evaluate", .usage = "RUN", .doc = "Score a trained model, with intervals",
-    .details = "Draws segmentations of every image of a split and compares them with all its readers. The intervals are 95% "
-               "bootstrap intervals over patients. An image for which a score is undefined is left out of its average, and "
-               "counted.",
+    .details = "Draws segmentations of every image of a split and compares them with all its readers. The intervals are 95% bootstrap "
+               "intervals over patients. An image for which a score is undefined is left out of its average, and counted.",
     .options = options, .examples = examples, .least = 1, .most = 1, .run = run,
 };

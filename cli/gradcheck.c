@@ -165,8 +165,7 @@ static ad_status check_op(cli *c, const char *name)
     int n = 0;
     for (const ad_op *o; n < 512 && (o = ad_op_at(c->ctx, n)); n++) names[n] = o->name;
     const char *near = ad_nearest(name, n, names);
-    return AD_FAIL(&c->error, EUSAGE, "no op is called '%s'%s%s%s (adze help ops lists them)", name,
-                   near ? "; did you mean '" : "",
+    return AD_FAIL(&c->error, EUSAGE, "no op is called '%s'%s%s%s (adze help ops lists them)", name, near ? "; did you mean '" : "",
                    near ? near : "", near ? "'?" : "");
 }
 
@@ -189,9 +188,7 @@ static ad_status fill_input(cli *c, const ad_model_input *in, ad_tensor *x, uint
     for (int64_t i = 0; i < n; i++) {
         double u = ad_uniform(key, 0, 0, (uint64_t)i);
         int64_t hot = (int64_t)(ad_uniform(key, 0, 0, (uint64_t)(i / last)) * (double)last);
-        real[i] = in->kind == AD_INPUT_ONEHOT ? i % last == hot
-                : in->kind == AD_INPUT_IMAGE ? u - 0.5
-                : in->kind == AD_INPUT_MASK ? 1 : u < 0.5;
+        real[i] = in->kind == AD_INPUT_ONEHOT ? i % last == hot : in->kind == AD_INPUT_IMAGE ? u - 0.5 : in->kind == AD_INPUT_MASK ? 1 : u < 0.5;
         label[i] = (int32_t)(u * classes);
     }
     ad_status status = ad_set(x, s->dtype == AD_I32 ? (const void *)label : real);
@@ -232,9 +229,7 @@ static ad_status check_recorded(cli *c, const ad_model *m, ad_tape *t, ad_params
     ad_record_options o = { .batch = c->asked.batch ? c->asked.batch : 2, .no_commits = true };
     ad_status s = ad_model_record(m, program, t, params, &o, &r);
     if (s == AD_OK) s = fill_inputs(c, m, r, seed);
-    if (s == AD_OK)
-        s = measured(c, ad_gradcheck_tape(ad_recorded_loss(r), params,
-                                          c->asked.directions ? (int)c->asked.directions : DIRECTIONS,
+    if (s == AD_OK) s = measured(c, ad_gradcheck_tape(ad_recorded_loss(r), params, c->asked.directions ? (int)c->asked.directions : DIRECTIONS,
                                                       c->asked.weights ? (int)c->asked.weights : WEIGHTS, seed, k), k);
     ad_recorded_free(r);
     return s;
@@ -273,8 +268,7 @@ static void print_model(const cli *c, const ad_model *m, const char *profile, co
     }
     cli_table t = { 0 };
     cli_table_row(&t, "model\tprofile\tderivatives>\tacross a kink>\tworst rel. error>\twhere\tanalytic>\tnumeric>\tlimit>\t");
-    cli_table_row(&t, "%s\t%s\t%lld\t%lld\t%.1e\t%s\t%.9g\t%.9g\t%.0e\t%s", ad_model_name(m), profile ? profile : "-",
-                  (long long)k->checked,
+    cli_table_row(&t, "%s\t%s\t%lld\t%lld\t%.1e\t%s\t%.9g\t%.9g\t%.0e\t%s", ad_model_name(m), profile ? profile : "-", (long long)k->checked,
                   (long long)k->kinks, k->worst, path, k->analytic, k->numeric, LIMIT, failed ? "FAIL" : "ok");
     cli_table_print(&t);
 }
@@ -304,8 +298,7 @@ static ad_status check_model(cli *c, const char *ref)
     ad_status s = t ? ad_model_params(m, AD_F64, &params) : AD_FAIL(&c->error, ENOMEM, "out of memory");
     if (s == AD_OK) s = check_recorded(c, m, t, params, &k);
     if (s == AD_OK) print_model(c, m, profile, place_of(params, &k), &k);
-    if (s == AD_OK && !(k.worst <= LIMIT))
-        s = AD_FAIL(&c->error, ECHECK, "%s: worst relative error %.1e is above %.0e", ref, k.worst, LIMIT);
+    if (s == AD_OK && !(k.worst <= LIMIT)) s = AD_FAIL(&c->error, ECHECK, "%s: worst relative error %.1e is above %.0e", ref, k.worst, LIMIT);
     ad_tape_free(t);
     ad_params_free(params);
     ad_model_free(m);
@@ -318,8 +311,7 @@ static ad_status check_options(cli *c, bool model)
     const cli_request *q = &c->asked;
     if (model && q->second) return AD_FAIL(&c->error, EUSAGE, "--second is for ops; a model is checked by its first derivatives");
     if (!model && (q->profile || q->set.n || q->zoo || q->lenient || q->batch || q->directions || q->weights || q->seed))
-        return AD_FAIL(&c->error, EUSAGE, "ops take --second and --json only; profile, set, zoo, lenient, batch, directions, "
-                                          "weights and seed are "
+        return AD_FAIL(&c->error, EUSAGE, "ops take --second and --json only; profile, set, zoo, lenient, batch, directions, weights and seed are "
                        "for models");
     return AD_OK;
 }
@@ -332,19 +324,16 @@ static ad_status run(cli *c)
     if (c->asked.all && a->n == 0) return check_ops(c, NULL);
     if (model) return check_model(c, a->item[0]);
     if (op) return check_op(c, a->item[1]);
-    return AD_FAIL(&c->error, EUSAGE, "gradcheck needs one of --all, op NAME, MODEL; usage: adze gradcheck %s",
-                   c->command->usage);
+    return AD_FAIL(&c->error, EUSAGE, "gradcheck needs one of --all, op NAME, MODEL; usage: adze gradcheck %s", c->command->usage);
 }
 
-static const char *const options[] = { "all", "second", "profile", "set", "zoo", "lenient", "batch", "directions", "weights",
-                                       "seed", "json", NULL };
+static const char *const options[] = { "all", "second", "profile", "set", "zoo", "lenient", "batch", "directions", "weights", "seed", "json", NULL };
 static const char *const examples[] = { "adze gradcheck --all", "adze gradcheck op conv", "adze gradcheck zoo:phiseg", NULL };
 
 const cli_command cli_gradcheck = {
     .name = "gradcheck", .usage = "--all | op NAME | MODEL", .doc = "Compare derivatives with difference quotients, in double",
-    .details = "Ops are checked on the samples of the op table: every element of every input, through a random projection of "
-               "the outputs. A model is checked in its tiny profile unless --profile names another: along random directions "
-               "through all weights, and for single weights. A sample that crosses a kink (of a relu, of a maximum) has no "
-               "derivative; it is detected, left out and counted.",
+    .details = "Ops are checked on the samples of the op table: every element of every input, through a random projection of the outputs. "
+               "A model is checked in its tiny profile unless --profile names another: along random directions through all weights, and for "
+               "single weights. A sample that crosses a kink (of a relu, of a maximum) has no derivative; it is detected, left out and counted.",
     .options = options, .examples = examples, .least = 0, .most = 2, .run = run,
 };

@@ -71,8 +71,7 @@ static ad_status help_status(cli *c, const char *detail)
         { AD_ENOMEM, "out of memory" },
         { AD_EINTERNAL, "internal error: please report it" },
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        cli_table_row(&t, "  %d\t%s", ad_status_exit(rows[i].status), rows[i].text);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) cli_table_row(&t, "  %d\t%s", ad_status_exit(rows[i].status), rows[i].text);
     cli_table_row(&t, "  130, 143\tstopped by a signal with nothing saved");
     cli_table_print(&t);
     return AD_OK;
@@ -100,15 +99,13 @@ static void attr_default(const ad_attr *a, ad_text *t)
 static void attr_row(cli_table *t, const char *name, const ad_attr *a)
 {
     static const char *const kinds[] = {
-        [AD_ATTR_INT] = "int", [AD_ATTR_FLOAT] = "float", [AD_ATTR_BOOL] = "bool", [AD_ATTR_ENUM] = "word",
-        [AD_ATTR_INTS] = "list of int",
+        [AD_ATTR_INT] = "int", [AD_ATTR_FLOAT] = "float", [AD_ATTR_BOOL] = "bool", [AD_ATTR_ENUM] = "word", [AD_ATTR_INTS] = "list of int",
         [AD_ATTR_TEXT] = "text",
     };
     ad_text standard = { 0 }, range = { 0 };
     attr_default(a, &standard);
     attr_range(a, &range);
-    cli_table_row(t, "  %s\t%s\t%s\t%s\t%s", name, kinds[a->kind], standard.data ? standard.data : "",
-                  range.data ? range.data : "",
+    cli_table_row(t, "  %s\t%s\t%s\t%s\t%s", name, kinds[a->kind], standard.data ? standard.data : "", range.data ? range.data : "",
                   a->doc ? a->doc : "");
     ad_text_free(&standard);
     ad_text_free(&range);
@@ -137,8 +134,7 @@ static ad_status help_op(cli *c, const char *name)
     for (const ad_op *o; n < 512 && (o = ad_op_at(c->ctx, n)); n++) names[n] = o->name;
     if (!op) {
         const char *near = ad_nearest(name, n, names);
-        return AD_FAIL(&c->error, EUSAGE, "no op is called '%s'%s%s%s (adze help ops lists them)", name,
-                       near ? "; did you mean '" : "",
+        return AD_FAIL(&c->error, EUSAGE, "no op is called '%s'%s%s%s (adze help ops lists them)", name, near ? "; did you mean '" : "",
                        near ? near : "", near ? "'?" : "");
     }
     printf("%s - %s\n", op->name, op->doc);
@@ -193,8 +189,7 @@ static ad_status help_metrics(cli *c, const char *detail)
 {
     cli_table t = { 0 };
     for (const ad_metric *const *m = ad_metrics; *m; m++)
-        cli_table_row(&t, "%s\t%s\t%s", (*m)->name,
-                      (*m)->better > 0 ? "higher is better" : (*m)->better < 0 ? "lower is better" : "", (*m)->doc);
+        cli_table_row(&t, "%s\t%s\t%s", (*m)->name, (*m)->better > 0 ? "higher is better" : (*m)->better < 0 ? "lower is better" : "", (*m)->doc);
     cli_table_print(&t);
     return AD_OK;
 }
@@ -203,8 +198,7 @@ static ad_status help_init(cli *c, const char *detail)
 {
     cli_table t = { 0 };
     const char *name, *arguments, *doc;
-    for (int i = 0; ad_init_at(i, &name, &arguments, &doc); i++)
-        cli_table_row(&t, *arguments ? "%s(%s)\t%s" : "%s%s\t%s", name, arguments, doc);
+    for (int i = 0; ad_init_at(i, &name, &arguments, &doc); i++) cli_table_row(&t, *arguments ? "%s(%s)\t%s" : "%s%s\t%s", name, arguments, doc);
     cli_table_print(&t);
     return AD_OK;
 }
@@ -228,8 +222,7 @@ static void print_topics(void)
 {
     cli_table t = { 0 };
     printf("\nadze help TOPIC:\n");
-    for (size_t i = 0; i < N_TOPICS; i++)
-        cli_table_row(&t, "  %s%s\t%s", topics[i].name, topics[i].detailed ? " [NAME]" : "", topics[i].doc);
+    for (size_t i = 0; i < N_TOPICS; i++) cli_table_row(&t, "  %s%s\t%s", topics[i].name, topics[i].detailed ? " [NAME]" : "", topics[i].doc);
     cli_table_print(&t);
 }
 
@@ -242,8 +235,7 @@ static ad_status run(cli *c)
         return AD_OK;
     }
     for (size_t i = 0; i < N_TOPICS; i++)
-        if (strcmp(topics[i].name, a->item[0]) == 0 && (a->n == 1 || topics[i].detailed))
-            return topics[i].print(c, a->n > 1 ? a->item[1] : NULL);
+        if (strcmp(topics[i].name, a->item[0]) == 0 && (a->n == 1 || topics[i].detailed)) return topics[i].print(c, a->n > 1 ? a->item[1] : NULL);
     const cli_command *m = cli_command_find(a->item[0]);
     if (m && a->n == 1) {
         cli_print_help(m);
@@ -251,14 +243,13 @@ static ad_status run(cli *c)
     }
     const char *near = cli_command_nearest(a->item[0]);
     return AD_FAIL(&c->error, EUSAGE, "no help on '%s%s%s'%s%s%s; adze help lists the topics", a->item[0],
-                   a->n > 1 ? " " : "", a->n > 1 ? a->item[1] : "", near ? "; did you mean '" : "", near ? near : "",
-                   near ? "'?" : "");
+                   a->n > 1 ? " " : "", a->n > 1 ? a->item[1] : "", near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static const char *const options[] = { NULL };
 static const char *const examples[] = { "adze help train", "adze help config data", "adze help ops conv", NULL };
 
 const cli_command cli_help = {
-    .name = "help", .usage = "[COMMAND | TOPIC [NAME]]", .doc = "Help on a command, the configuration, the ops, and more",
+    .name = "help", .usage = "[COMMAND | TOPIC [NAME]]", .doc = "Help on a command, the configuration, the ops, data sets, scores",
     .details = "", .options = options, .examples = examples, .least = 0, .most = 2, .run = run,
 };

@@ -108,8 +108,7 @@ static ad_status inspect_safetensors(cli *c, const char *path)
     ad_json_close(&w);
     char number[32];
     if (!c->asked.json) print_metadata(st);
-    if (!c->asked.json)
-        printf("%lld tensors, %s elements, checksums %s\n\n", (long long)ad_safetensors_count(st), cli_grouped(elements, number),
+    if (!c->asked.json) printf("%lld tensors, %s elements, checksums %s\n\n", (long long)ad_safetensors_count(st), cli_grouped(elements, number),
                                ad_safetensors_metadata(st, "crc32c") ? "hold" : "absent");
     ad_safetensors_free(st);
     return finish(c, AD_OK, &t, &w);
@@ -145,8 +144,7 @@ static ad_status inspect_experiment(cli *c, const char *path)
     cli_table_row(&t, "run\tmodel\tsteps>\tbatch>\tseed>");
     ad_json_open_array(&w, NULL);
     for (int i = 0; ad_experiment_at(x, i, &p); i++) {
-        cli_table_row(&t, "%s\t%s\t%lld\t%lld\t%llu", p.name, p.model, (long long)p.steps, (long long)p.batch,
-                      (unsigned long long)p.seed);
+        cli_table_row(&t, "%s\t%s\t%lld\t%lld\t%llu", p.name, p.model, (long long)p.steps, (long long)p.batch, (unsigned long long)p.seed);
         ad_json_open_object(&w, NULL);
         ad_json_put_text(&w, "run", p.name);
         ad_json_put_text(&w, "model", p.model);
@@ -168,9 +166,7 @@ static ad_status inspect_run(cli *c, const char *path)
     AD_TRY(ad_trained_open(c->ctx, path, c->asked.checkpoint, &o, &r));
     char hash[65];
     ad_params_hash(ad_trained_params(r), hash);
-    if (!c->asked.json)
-        printf("run         %s\ncheckpoint  %s, step %lld\nsha256      %s (weights and state)\n\n", path,
-               ad_trained_checkpoint(r),
+    if (!c->asked.json) printf("run         %s\ncheckpoint  %s, step %lld\nsha256      %s (weights and state)\n\n", path, ad_trained_checkpoint(r),
                                (long long)ad_trained_step(r), hash);
     ad_status s = cli_inspect_model(c, ad_trained_model(r));
     ad_trained_free(r);
@@ -216,17 +212,14 @@ static ad_status only_for_models(cli *c, const char *path, const char *what)
 {
     const cli_request *q = &c->asked;
     if (!q->expand && !q->tape && !q->dot && !q->memory && !q->program && !q->batch && !q->profile) return AD_OK;
-    return AD_FAIL(&c->error, EUSAGE, "%s is %s; expand, tape, dot, memory, program, batch and profile are for models", path,
-                   what);
+    return AD_FAIL(&c->error, EUSAGE, "%s is %s; expand, tape, dot, memory, program, batch and profile are for models", path, what);
 }
 
 static ad_status inspect_file(cli *c, const char *path)
 {
     char start[16] = { 0 };
     FILE *f = fopen(path, "rb");
-    if (!f)
-        return AD_FAIL(&c->error, EIO, "%s: cannot be opened: is it zoo:NAME, a model file, a run, a checkpoint, an experiment "
-                                       "or a data file?", path);
+    if (!f) return AD_FAIL(&c->error, EIO, "%s: cannot be opened: is it zoo:NAME, a model file, a run, a checkpoint, an experiment or a data file?", path);
     size_t n = fread(start, 1, sizeof start, f);
     fclose(f);
     bool binary = memchr(start, 0, n) != NULL;
@@ -243,8 +236,7 @@ static ad_status run(cli *c)
     const char *ref = c->asked.arguments.item[0];
     struct stat st;
     bool folder = stat(ref, &st) == 0 && S_ISDIR(st.st_mode);
-    if (c->asked.checkpoint && !folder)
-        return AD_FAIL(&c->error, EUSAGE, "--checkpoint chooses one of a run; %s is no run directory", ref);
+    if (c->asked.checkpoint && !folder) return AD_FAIL(&c->error, EUSAGE, "--checkpoint chooses one of a run; %s is no run directory", ref);
     if (strncmp(ref, "zoo:", 4) == 0) return inspect_model_file(c, ref);
     return folder ? inspect_run(c, ref) : inspect_file(c, ref);
 }
@@ -258,8 +250,7 @@ static const char *const examples[] = {
 };
 
 const cli_command cli_inspect = {
-    .name = "inspect", .usage = "zoo:NAME | FILE | RUN", .doc = "Look at a model, a run, a checkpoint, or a data file",
-    .details = "What it is, is told by its content. For a model: layers with weights and multiply-accumulates, nets, programs, "
-               "parameters.",
+    .name = "inspect", .usage = "zoo:NAME | FILE | RUN", .doc = "Look at a model, a run, a checkpoint, an experiment or a data file",
+    .details = "What it is, is told by its content. For a model: layers with weights and multiply-accumulates, nets, programs, parameters.",
     .options = options, .examples = examples, .least = 1, .most = 1, .run = run,
 };

@@ -51,8 +51,7 @@ static void print_nets_and_programs(const ad_model *m)
     const char *name;
     int64_t weights;
     char number[32];
-    for (int i = 0; ad_model_net_at(m, i, &name, &weights); i++)
-        cli_table_row(&t, "  %s\t%s weights", name, cli_grouped(weights, number));
+    for (int i = 0; ad_model_net_at(m, i, &name, &weights); i++) cli_table_row(&t, "  %s\t%s weights", name, cli_grouped(weights, number));
     if (t.rows) printf("\nnets\n");
     cli_table_print(&t);
     ad_model_program p;
@@ -76,8 +75,7 @@ static void print_counts(const ad_model *m)
 
 static void print_tables(const ad_model *m)
 {
-    printf("%s - %s\n%s%s%s\n\n", ad_model_name(m), ad_model_doc(m), ad_model_file(m),
-           ad_model_profile(m, 0) ? ", profiles: " : "",
+    printf("%s - %s\n%s%s%s\n\n", ad_model_name(m), ad_model_doc(m), ad_model_file(m), ad_model_profile(m, 0) ? ", profiles: " : "",
            ad_model_profile(m, 0) ? ad_model_profile(m, 0) : "");
     print_rows(m);
     print_parameters(m);
@@ -178,10 +176,8 @@ static ad_status plan(cli *c, const ad_model_program *p, ad_tape *t, const ad_re
     if (s == AD_OK) s = ad_compile(t, kept, outs, NULL, &program);
     if (s == AD_OK) {
         char arena[32], macs[32];
-        printf("program   %s%s, batch %lld\nrecords   %d on the tape, %d in the plan\nmemory    %s (%zu bytes)\nMAC       %s\n",
-               p->name,
-               ad_recorded_loss(r) ? " with its gradients" : "", (long long)(c->asked.batch ? c->asked.batch : 1),
-               ad_tape_count(t),
+        printf("program   %s%s, batch %lld\nrecords   %d on the tape, %d in the plan\nmemory    %s (%zu bytes)\nMAC       %s\n", p->name,
+               ad_recorded_loss(r) ? " with its gradients" : "", (long long)(c->asked.batch ? c->asked.batch : 1), ad_tape_count(t),
                ad_program_records(program), cli_bytes((double)ad_program_arena(program), arena), ad_program_arena(program),
                cli_short(ad_program_macs(program), macs));
     }

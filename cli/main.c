@@ -65,13 +65,12 @@ static void report(const cli *c)
     if (text && (failed || !c->asked.quiet)) fprintf(stderr, "%s%s", text, *text && text[strlen(text) - 1] == '\n' ? "" : "\n");
     free(text);
     if (!e || e->status == AD_OK || (failed && e->status != AD_ENOMEM)) return;     /* the list says it, with places */
-    if (e->status == AD_EMODEL)
-        fprintf(stderr, "%s%s", e->message, e->message[0] && e->message[strlen(e->message) - 1] == '\n' ? "" : "\n");
+    if (e->status == AD_EMODEL) fprintf(stderr, "%s%s", e->message, e->message[0] && e->message[strlen(e->message) - 1] == '\n' ? "" : "\n");
     else if (e->message[0]) say(c, "31", "error", e->message);
 }
 
-/* Where the zoo lies: as --zoo or ADZE_ZOO say, where it was installed, or beside the program (a moved installation, a build
- * tree). The environment carries it to every part of the library, also to those that reopen a run. */
+/* Where the zoo lies: as --zoo or ADZE_ZOO say, where it was installed, or beside the program (a moved installation, a build tree).
+ * The environment carries it to every part of the library, also to those that reopen a run. */
 static void find_zoo(const cli *c)
 {
     static const char *const places[] = { "../share/adze/zoo", "../../models/zoo", "../../../models/zoo", "../models/zoo" };

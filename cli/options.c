@@ -10,8 +10,7 @@
 
 const cli_option cli_options[] = {
     { "output", 'o', CLI_TEXT, AT(output), "PATH", "where results go: a run directory, or a folder" },
-    { "set", 's', CLI_LIST, AT(set), "KEY=VALUE", "a key of the configuration (adze help config) or a parameter of the model; "
-                                                  "may be repeated" },
+    { "set", 's', CLI_LIST, AT(set), "KEY=VALUE", "a key of the configuration (adze help config) or a parameter of the model; may be repeated" },
     { "profile", 0, CLI_TEXT, AT(profile), "NAME", "a set of parameters from the model file, such as tiny" },
     { "zoo", 0, CLI_TEXT, AT(zoo), "DIR", "folder of the zoo:NAME models" },
     { "lenient", 0, CLI_FLAG, AT(lenient), NULL, "unknown keys and unused names in a model are warnings" },
@@ -26,8 +25,7 @@ const cli_option cli_options[] = {
     { "split", 0, CLI_TEXT, AT(split), "SPLIT", "train, val or test" },
     { "limit", 0, CLI_INT, AT(limit), "N", "score at most that many images", 1, INT64_MAX },
     { "save", 0, CLI_TEXT, AT(save), "FILE", "write all scores, image by image, as JSON" },
-    { "assert", 0, CLI_LIST, AT(asserts), "TEST", "such as 'ged2<=0.30': exit status 1 unless it holds for every row; may be "
-                                                  "repeated" },
+    { "assert", 0, CLI_LIST, AT(asserts), "TEST", "such as 'ged2<=0.30': exit status 1 unless it holds for every row; may be repeated" },
     { "format", 0, CLI_WORD, AT(format), "text|csv|json|md", "of the table" },
     { "json", 0, CLI_FLAG, AT(json), NULL, "the result as one JSON document" },
     { "program", 0, CLI_TEXT, AT(program), "NAME", "which program of the model; the one that is trained, or the first" },
@@ -42,10 +40,8 @@ const cli_option cli_options[] = {
     { "weights", 0, CLI_INT, AT(weights), "N", "single weights, drawn at random", 1, 1 << 20 },
     { "seed", 0, CLI_INT, AT(seed), "N", "of everything random", 1, INT64_MAX },
     { "threads", 't', CLI_INT, AT(threads), "N", "threads to compute with; the results do not depend on it", 1, 1024, true },
-    { "isa", 0, CLI_WORD, AT(isa_plus_1), "|base|avx2|avx512",
-      "highest instruction set to use; the results of avx2 and avx512 are the same", 0, 0, true },
-    { "progress", 0, CLI_WORD, AT(progress), "auto|bar|log|none", "a line that is redrawn, lines of a log, or nothing", 0, 0,
-      true },
+    { "isa", 0, CLI_WORD, AT(isa_plus_1), "|base|avx2|avx512", "highest instruction set to use; the results of avx2 and avx512 are the same", 0, 0, true },
+    { "progress", 0, CLI_WORD, AT(progress), "auto|bar|log|none", "a line that is redrawn, lines of a log, or nothing", 0, 0, true },
     { "color", 0, CLI_WORD, AT(color), "auto|always|never", "of messages", 0, 0, true },
     { "verbose", 'v', CLI_COUNT, AT(verbose), NULL, "say more", 0, 0, true },
     { "quiet", 'q', CLI_FLAG, AT(quiet), NULL, "errors only", 0, 0, true },
@@ -85,9 +81,7 @@ static const cli_option *find(const char *name, size_t n, char letter)
 static ad_status unknown(cli *c, const char *word, size_t n, char letter)
 {
     const char *who = c->command ? c->command->name : "adze";
-    if (letter)
-        return AD_FAIL(&c->error, EUSAGE, "%s has no option '-%c'; see: adze help%s%s", who, letter, c->command ? " " : "",
-                       c->command ? who : "");
+    if (letter) return AD_FAIL(&c->error, EUSAGE, "%s has no option '-%c'; see: adze help%s%s", who, letter, c->command ? " " : "", c->command ? who : "");
     const char *names[64];
     int count = 0;
     for (const cli_option *o = cli_options; o->name && count < 64; o++)
@@ -127,8 +121,7 @@ static ad_status set_int(cli *c, const cli_option *o, const char *value, int64_t
         *out = v;
         return AD_OK;
     }
-    return o->hi == INT64_MAX ? AD_FAIL(&c->error, EUSAGE, "--%s: '%s' is not an integer of at least %lld", o->name, value,
-                                        (long long)o->lo)
+    return o->hi == INT64_MAX ? AD_FAIL(&c->error, EUSAGE, "--%s: '%s' is not an integer of at least %lld", o->name, value, (long long)o->lo)
                               : AD_FAIL(&c->error, EUSAGE, "--%s: '%s' is not an integer from %lld to %lld", o->name, value,
                                         (long long)o->lo, (long long)o->hi);
 }
@@ -214,8 +207,7 @@ static ad_status check_arguments(cli *c)
     if (c->asked.help || c->asked.version || !m) return AD_OK;
     if (n < m->least) return AD_FAIL(&c->error, EUSAGE, "%s needs more arguments; usage: adze %s %s", m->name, m->name, m->usage);
     if (m->most >= 0 && n > m->most)
-        return AD_FAIL(&c->error, EUSAGE, "%s: unexpected argument '%s'; usage: adze %s %s", m->name,
-                       c->asked.arguments.item[m->most], m->name, m->usage);
+        return AD_FAIL(&c->error, EUSAGE, "%s: unexpected argument '%s'; usage: adze %s %s", m->name, c->asked.arguments.item[m->most], m->name, m->usage);
     return AD_OK;
 }
 

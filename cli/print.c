@@ -31,8 +31,7 @@ static int width_of(const char *p, size_t n)
 }
 
 /* Calls f for each cell of the table. */
-static void each_cell(const cli_table *t, void (*f)(void *arg, int row, int column, bool last, const char *cell, size_t n),
-                      void *arg)
+static void each_cell(const cli_table *t, void (*f)(void *arg, int row, int column, bool last, const char *cell, size_t n), void *arg)
 {
     const char *p = t->text.data;
     for (int row = 0; row < t->rows; row++)

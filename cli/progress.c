@@ -1,6 +1,6 @@
 /*
- * progress.c - what happens during training and scoring, on stderr: on a terminal one line that is redrawn at most ten times a
- * second, elsewhere lines of a log, the first at once and then every half minute.
+ * progress.c - what happens during training and scoring, on stderr: on a terminal one line that is redrawn at most ten times a second,
+ * elsewhere lines of a log, the first at once and then every half minute.
  */
 #include "config.h"
 
@@ -161,8 +161,7 @@ static void log_step(const ad_event *e)
     char eta[32];
     stamp();
     add_terms(&t, e, true, " %s=%.5g");
-    fprintf(stderr, "run=%s step=%lld/%lld%s rate=%.3g img/s=%.1f eta=%s\n", e->run ? e->run : "-", (long long)e->step,
-            (long long)e->steps,
+    fprintf(stderr, "run=%s step=%lld/%lld%s rate=%.3g img/s=%.1f eta=%s\n", e->run ? e->run : "-", (long long)e->step, (long long)e->steps,
             t.data ? t.data : "", e->rate, e->items_a_second, cli_duration(e->seconds_left, eta));
     ad_text_free(&t);
 }
@@ -178,8 +177,7 @@ static void log_scoring(const ad_event *e)
 /* Whether a line that repeats is due: at once when another run or kind begins or ends. */
 static bool due(cli_progress *p, const ad_event *e, bool last)
 {
-    double t = now(), log_pause = p->c->asked.verbose ? LOG_SECONDS_VERBOSE : LOG_SECONDS;
-    double pause = p->kind == CLI_PROGRESS_BAR ? REDRAW_SECONDS : log_pause;
+    double t = now(), pause = p->kind == CLI_PROGRESS_BAR ? REDRAW_SECONDS : p->c->asked.verbose ? LOG_SECONDS_VERBOSE : LOG_SECONDS;
     if (!last && p->index == e->index && p->last == e->kind && t - p->shown < pause) return false;
     p->shown = t;
     p->index = e->index;
@@ -194,8 +192,7 @@ static void on_run(const cli_progress *p, const ad_event *e)
     ad_model_count(e->model, &n);
     if (e->count > 1) fprintf(stderr, "[%d/%d] %s\n", e->index + 1, e->count, e->run ? e->run : "");
     fprintf(stderr, "model   %-18s %s weights   %sMAC/step   %d records   %s (batch %lld)\n", ad_model_name(e->model),
-            cli_grouped(n.trainable, number), cli_short(e->macs, macs), e->records, cli_bytes((double)e->arena, arena),
-            (long long)e->batch);
+            cli_grouped(n.trainable, number), cli_short(e->macs, macs), e->records, cli_bytes((double)e->arena, arena), (long long)e->batch);
     if (e->data) {
         int readers;
         ad_dataset_size(e->data, NULL, NULL, &readers, NULL);

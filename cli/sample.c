@@ -28,8 +28,7 @@ static void print_paths(const cli *c, ad_text *paths)
     }
     ad_json_writer w = { .indent = 2 };
     ad_json_open_array(&w, NULL);
-    for (char *line = paths->data ? strtok(paths->data, "\n") : NULL; line; line = strtok(NULL, "\n"))
-        ad_json_put_text(&w, NULL, line);
+    for (char *line = paths->data ? strtok(paths->data, "\n") : NULL; line; line = strtok(NULL, "\n")) ad_json_put_text(&w, NULL, line);
     ad_json_close(&w);
     cli_json_print(&w);
 }
@@ -41,8 +40,7 @@ static ad_status one_count(cli *c, int *n)
     const char *text = c->asked.samples.item[c->asked.samples.n - 1];
     char *end;
     long v = strtol(text, &end, 10);
-    if (*end || v < 1 || v > SAMPLES_MOST)
-        return AD_FAIL(&c->error, EUSAGE, "--samples: '%s' is not an integer from 1 to %d", text, SAMPLES_MOST);
+    if (*end || v < 1 || v > SAMPLES_MOST) return AD_FAIL(&c->error, EUSAGE, "--samples: '%s' is not an integer from 1 to %d", text, SAMPLES_MOST);
     *n = (int)v;
     return AD_OK;
 }
@@ -51,8 +49,7 @@ static ad_status run(cli *c)
 {
     const cli_list *a = &c->asked.arguments;
     int n;
-    if (!c->asked.output)
-        return AD_FAIL(&c->error, EUSAGE, "sample needs a folder: adze sample %s %s -o DIR", a->item[0], a->item[1]);
+    if (!c->asked.output) return AD_FAIL(&c->error, EUSAGE, "sample needs a folder: adze sample %s %s -o DIR", a->item[0], a->item[1]);
     AD_TRY(one_count(c, &n));
     ad_trained *r;
     const ad_experiment_options o = cli_experiment_options(c);
@@ -70,12 +67,11 @@ static ad_status run(cli *c)
 }
 
 static const char *const options[] = { "output", "samples", "checkpoint", "set", "zoo", "lenient", "json", NULL };
-static const char *const examples[] = { "adze sample runs/a test:0 test:7 -n 16 -o pictures",
-                                        "adze sample runs/a crop.png -o pictures", NULL };
+static const char *const examples[] = { "adze sample runs/a test:0 test:7 -n 16 -o pictures", "adze sample runs/a crop.png -o pictures", NULL };
 
 const cli_command cli_sample = {
     .name = "sample", .usage = "RUN IMAGE... -o DIR", .doc = "Draw segmentations of pictures",
-    .details = "An IMAGE is a PNG file, or SPLIT:NUMBER of the data that the run was trained for. For each, DIR gets "
-               "NAME-sheet.png (image, readers' outlines, samples, mean, uncertainty) and its parts. Prints the paths.",
+    .details = "An IMAGE is a PNG file, or SPLIT:NUMBER of the data that the run was trained for. For each, DIR gets NAME-sheet.png (image, "
+               "readers' outlines, samples, mean, uncertainty) and its parts. Prints the paths.",
     .options = options, .examples = examples, .least = 2, .most = -1, .run = run,
 };

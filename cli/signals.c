@@ -1,7 +1,6 @@
 /*
- * signals.c - a first SIGINT or SIGTERM asks for a stop (the step is finished, a checkpoint saved, exit status 0); a second one
- * ends the program at once with 128 + its number. The flag (the signal's number) is the program's one piece of global state: a
- * handler can reach nothing else.
+ * signals.c - a first SIGINT or SIGTERM asks for a stop (the step is finished, a checkpoint saved, exit status 0); a second one ends
+ * the program at once with 128 + its number. The flag (the signal's number) is the program's one piece of global state: a handler can reach nothing else.
  */
 #include "config.h"
 

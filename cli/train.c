@@ -8,8 +8,7 @@
 
 ad_experiment_options cli_experiment_options(const cli *c)
 {
-    return (ad_experiment_options){ .zoo = c->asked.zoo, .profile = c->asked.profile, .n_set = c->asked.set.n,
-                                    .set = c->asked.set.item,
+    return (ad_experiment_options){ .zoo = c->asked.zoo, .profile = c->asked.profile, .n_set = c->asked.set.n, .set = c->asked.set.item,
                                     .lenient = c->asked.lenient };
 }
 
@@ -35,12 +34,10 @@ static ad_status choose(cli *c, const ad_experiment *x, int *chosen, ad_plan *pl
         *plan = p;
     }
     ad_status s = AD_OK;
-    if (c->asked.run && *chosen < 0)
-        s = AD_FAIL(&c->error, EUSAGE, "--run %s: no such run; the experiment has: %s", c->asked.run, names.data);
+    if (c->asked.run && *chosen < 0) s = AD_FAIL(&c->error, EUSAGE, "--run %s: no such run; the experiment has: %s", c->asked.run, names.data);
     else if (n == 0) s = AD_FAIL(&c->error, EUSAGE, "the experiment names no model to train");
     else if (!c->asked.run && n > 1)
-        s = AD_FAIL(&c->error, EUSAGE, "the experiment has %d runs; choose one with --run (%s), or train all with adze compare",
-                    n, names.data);
+        s = AD_FAIL(&c->error, EUSAGE, "the experiment has %d runs; choose one with --run (%s), or train all with adze compare", n, names.data);
     ad_text_free(&names);
     return s;
 }
@@ -67,8 +64,7 @@ static void print_result(const cli *c, const char *ref, const ad_plan *plan, con
         cli_json_print(&w);
         return;
     }
-    printf("%s    %lld steps, %s, loss %.5g (%s)\n", r->complete ? "done" : "part", (long long)r->step,
-           cli_duration(r->seconds, time_text), r->loss,
+    printf("%s    %lld steps, %s, loss %.5g (%s)\n", r->complete ? "done" : "part", (long long)r->step, cli_duration(r->seconds, time_text), r->loss,
            r->checkpoint);
     printf("sha256  %s (weights, state, optimiser)\n", r->hash);
     if (r->complete) printf("next    adze evaluate %s        adze sample %s test:0 -o %s/samples\n", out, out, out);
@@ -81,15 +77,13 @@ static ad_status train(cli *c, ad_experiment *x, const char *ref)
     ad_plan plan = { 0 };
     AD_TRY(choose(c, x, &i, &plan));
     if (c->asked.dry_run) {
-        printf("would train %s (%s): %lld steps of %lld items, seed %llu, into %s\n", plan.name, plan.model,
-               (long long)plan.steps,
+        printf("would train %s (%s): %lld steps of %lld items, seed %llu, into %s\n", plan.name, plan.model, (long long)plan.steps,
                (long long)plan.batch, (unsigned long long)plan.seed, c->asked.output);
         return AD_OK;
     }
     cli_progress *p = cli_progress_new(c);
     if (!c->asked.quiet) {
-        fprintf(stderr, "%s   %s   %d threads   f32   deterministic: bitwise\n", cli_version_line(),
-                ad_isa_name(ad_ctx_isa(c->ctx)),
+        fprintf(stderr, "%s   %s   %d threads   f32   deterministic: bitwise\n", cli_version_line(), ad_isa_name(ad_ctx_isa(c->ctx)),
                 ad_ctx_threads(c->ctx));
         if (c->asked.force) cli_note(c, "--force: removes what is in %s", c->asked.output);
     }
@@ -108,26 +102,22 @@ static ad_status run(cli *c)
     const char *ref = c->asked.arguments.item[0];
     ad_experiment *x = NULL;
     if (!c->asked.output) return AD_FAIL(&c->error, EUSAGE, "train needs a run directory: adze train %s -o RUN", ref);
-    if (c->asked.resume && c->asked.force)
-        return AD_FAIL(&c->error, EUSAGE, "--resume goes on with a run and --force removes it: give one of them");
+    if (c->asked.resume && c->asked.force) return AD_FAIL(&c->error, EUSAGE, "--resume goes on with a run and --force removes it: give one of them");
     ad_status s = open_experiment(c, ref, &x);
     if (s == AD_OK) s = train(c, x, ref);
     ad_experiment_free(x);
     return s;
 }
 
-static const char *const options[] = { "output", "set", "profile", "run", "resume", "force", "stop-after", "dry-run", "zoo",
-                                       "lenient", "json", NULL };
+static const char *const options[] = { "output", "set", "profile", "run", "resume", "force", "stop-after", "dry-run", "zoo", "lenient", "json", NULL };
 static const char *const examples[] = {
-    "adze train zoo:phiseg --profile tiny -o runs/a",
-    "adze train zoo:hpu_net -o runs/b --set train.steps=500 --set data.set=synthetic",
+    "adze train zoo:phiseg --profile tiny -o runs/a", "adze train zoo:hpu_net -o runs/b --set train.steps=500 --set data.set=synthetic",
     "adze train experiment.yaml --run phiseg -o runs/c --resume", NULL
 };
 
 const cli_command cli_train = {
     .name = "train", .usage = "zoo:NAME | MODEL.yaml | EXPERIMENT.yaml -o RUN", .doc = "Train one model",
-    .details = "The run directory gets the configuration, a manifest, metrics, a log and checkpoints. One that exists is "
-               "refused unless --resume goes on with it or --force removes it. SIGINT or SIGTERM finishes the step, saves, and "
-               "ends with status 0; a second one stops at once.",
+    .details = "The run directory gets the configuration, a manifest, metrics, a log and checkpoints. One that exists is refused unless --resume "
+               "goes on with it or --force removes it. SIGINT or SIGTERM finishes the step, saves, and ends with status 0; a second one stops at once.",
     .options = options, .examples = examples, .least = 1, .most = 1, .run = run,
 };

@@ -29,8 +29,7 @@ void cli_print_version(cli *c)
     printf("%s\n", cli_version_line());
     printf("compiler   %s\n", COMPILER);
     printf("processor  %s, %d of %d threads\n", ad_isa_name(ad_ctx_isa(c->ctx)), ad_ctx_threads(c->ctx), omp_get_num_procs());
-    printf("features   OpenMP %d, Sleef %d.%d, libyaml %s, zlib %s, libpng %s\n", _OPENMP, SLEEF_VERSION_MAJOR,
-           SLEEF_VERSION_MINOR,
+    printf("features   OpenMP %d, Sleef %d.%d, libyaml %s, zlib %s, libpng %s\n", _OPENMP, SLEEF_VERSION_MAJOR, SLEEF_VERSION_MINOR,
            yaml_get_version_string(), zlibVersion(), png_get_libpng_ver(NULL));
     printf("licence    MIT\n");
 }

@@ -55,8 +55,7 @@ static ad_status list_models(cli *c)
         if ((s = ad_model_open(c->ctx, ref, &o, NULL, &m)) != AD_OK) break;
         ad_model_count(m, &counts);
         profiles_of(m, &profiles);
-        cli_table_row(&t, "zoo:%s\t%s\t%s\t%s", name, cli_grouped(counts.trainable, number), profiles.data ? profiles.data : "",
-                      ad_model_doc(m));
+        cli_table_row(&t, "zoo:%s\t%s\t%s\t%s", name, cli_grouped(counts.trainable, number), profiles.data ? profiles.data : "", ad_model_doc(m));
         add_json(&w, name, m, &counts);
         ad_text_free(&profiles);
         ad_model_free(m);
@@ -82,10 +81,8 @@ ad_status cli_check_zoo(cli *c, const char *ref)
     }
     const char *near = found || n == 0 ? NULL : ad_nearest(plain, n, names);
     ad_status s = AD_OK;
-    if (n == 0)
-        s = AD_FAIL(&c->error, EIO, "no models in %s; name the folder with --zoo or ADZE_ZOO", ad_zoo_folder(c->asked.zoo));
-    else if (!found)
-        s = AD_FAIL(&c->error, EUSAGE, "no model zoo:%s%s%s%s (adze zoo lists them)", plain, near ? "; did you mean 'zoo:" : "",
+    if (n == 0) s = AD_FAIL(&c->error, EIO, "no models in %s; name the folder with --zoo or ADZE_ZOO", ad_zoo_folder(c->asked.zoo));
+    else if (!found) s = AD_FAIL(&c->error, EUSAGE, "no model zoo:%s%s%s%s (adze zoo lists them)", plain, near ? "; did you mean 'zoo:" : "",
                                  near ? near : "", near ? "'?" : "");
     for (int i = 0; i < n; i++) free((char *)names[i]);
     return s;
@@ -108,8 +105,7 @@ static ad_status run(cli *c)
     const cli_list *a = &c->asked.arguments;
     const char *action = a->n ? a->item[0] : "list";
     if (strcmp(action, "list") == 0 && a->n < 2) return list_models(c);
-    if (strcmp(action, "show") == 0 && c->asked.json)
-        return AD_FAIL(&c->error, EUSAGE, "zoo show prints the text of a model; --json is for zoo list");
+    if (strcmp(action, "show") == 0 && c->asked.json) return AD_FAIL(&c->error, EUSAGE, "zoo show prints the text of a model; --json is for zoo list");
     if (strcmp(action, "show") == 0 && a->n == 2) return show(c, a->item[1]);
     if (strcmp(action, "show") == 0) return AD_FAIL(&c->error, EUSAGE, "zoo show needs the name of a model; adze zoo lists them");
     return AD_FAIL(&c->error, EUSAGE, "zoo: unexpected '%s'; usage: adze zoo %s", a->item[a->n - 1], c->command->usage);
@@ -119,7 +115,6 @@ static const char *const options[] = { "zoo", "json", NULL };
 static const char *const examples[] = { "adze zoo", "adze zoo show phiseg > my.yaml", NULL };
 
 const cli_command cli_zoo = {
-    .name = "zoo", .usage = "[list | show NAME]", .doc = "The models that come with the program", .details = "",
-    .options = options,
+    .name = "zoo", .usage = "[list | show NAME]", .doc = "The models that come with the program", .details = "", .options = options,
     .examples = examples, .least = 0, .most = 2, .run = run,
 };

@@ -118,8 +118,7 @@ static number element(ad_element_type t, const uint8_t *p)
 static ad_status loadable(ad_error *e, const ad_array *a)
 {
     if (ad__element_loaded(a->type)) return AD_OK;
-    return AD_FAIL(e, EDATA, "array '%s' has elements %s, which can be listed but not loaded; loaded are BOOL, U8 to U64, I8 to "
-                             "I64, "
+    return AD_FAIL(e, EDATA, "array '%s' has elements %s, which can be listed but not loaded; loaded are BOOL, U8 to U64, I8 to I64, "
                    "F16, BF16, F32 and F64", a->name ? a->name : "", ad_element_name(a->type));
 }
 
@@ -155,9 +154,7 @@ ad_status ad_array_to_i64(ad_error *e, const ad_array *a, int64_t *out)
     const uint8_t *p = a->data;
     for (int64_t i = 0, n = ad_array_count(a); i < n; i++, p += item) {
         number v = element(a->type, p);
-        bool fits = v.integer ? v.negative || v.magnitude <= INT64_MAX
-                              : v.real >= -0x1p63 && v.real < 0x1p63 && v.real == floor(v.real);
-        if (!fits)
+        if (v.integer ? !v.negative && v.magnitude > INT64_MAX : !(v.real >= -0x1p63 && v.real < 0x1p63 && v.real == floor(v.real)))
             return AD_FAIL(e, EDATA, "array '%s': element %lld is %.17g; need an integer within +-2^63", a->name ? a->name : "",
                            (long long)i, v.real);
         out[i] = !v.integer ? (int64_t)v.real : v.negative ? (int64_t)(0 - v.magnitude) : (int64_t)v.magnitude;

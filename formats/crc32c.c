@@ -1,8 +1,8 @@
 /*
  * crc32c.c - CRC-32C (Castagnoli, polynomial 0x1EDC6F41 reflected), eight bytes at a time.
  *
- * table[k][b] is the CRC of byte b followed by k zero bytes, so the CRC of eight bytes is the xor of eight look-ups. The tables
- * are built on the stack for each long run (about a microsecond): no global state, and 8 kB stay out of the library.
+ * table[k][b] is the CRC of byte b followed by k zero bytes, so the CRC of eight bytes is the xor of eight look-ups. The tables are
+ * built on the stack for each long run (about a microsecond): no global state, and 8 kB stay out of the library.
  */
 #include "formats/bytes.h"
 

@@ -1,9 +1,8 @@
 /*
  * file.c - files read whole, and files written whole or not at all.
  *
- * Writing: a temporary beside the target, its disk space reserved first so that a full disk is found before any work; data;
- * fsync; rename; fsync of the directory. After any failure the temporary is removed and the old file, if there was one, is
- * untouched.
+ * Writing: a temporary beside the target, its disk space reserved first so that a full disk is found before any work; data; fsync;
+ * rename; fsync of the directory. After any failure the temporary is removed and the old file, if there was one, is untouched.
  */
 #include "config.h"
 
@@ -120,8 +119,8 @@ static ad_status open_temporary(ad_writer *w)
 static ad_status reserve_space(ad_writer *w)
 {
 #ifdef HAVE_FALLOCATE
-    if (w->size == 0 || fallocate(w->fd, 0, 0, (off_t)w->size) == 0) return AD_OK;
-    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EIO) return broken(w, "reserve");
+    if (w->size && fallocate(w->fd, 0, 0, (off_t)w->size) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EIO))
+        return broken(w, "reserve");
 #endif
     return AD_OK;
 }

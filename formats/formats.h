@@ -1,12 +1,10 @@
 /*
- * formats.h - bytes to arrays and back: npy/npz, safetensors, PNG, JSON, the colour map, and files that are written whole or not
- * at all.
+ * formats.h - bytes to arrays and back: npy/npz, safetensors, PNG, JSON, the colour map, and files that are written whole or not at all.
  *
- * Every reader takes hostile input: it works on a buffer in memory, checks every length before it is used, and refuses with a
- * message that names the file, the byte offset and the rule. Malformed content is AD_EDATA (safetensors: AD_ECHECKPOINT); a file
- * that cannot be opened, read or written, a full disk included, is AD_EIO. `what` is the name by which messages call a buffer.
- * Every writer puts a temporary file beside the target and renames it, so that a failure leaves no partial file and the old one
- * intact.
+ * Every reader takes hostile input: it works on a buffer in memory, checks every length before it is used, and refuses with a message
+ * that names the file, the byte offset and the rule. Malformed content is AD_EDATA (safetensors: AD_ECHECKPOINT); a file that cannot
+ * be opened, read or written, a full disk included, is AD_EIO. `what` is the name by which messages call a buffer.
+ * Every writer puts a temporary file beside the target and renames it, so that a failure leaves no partial file and the old one intact.
  */
 #ifndef ADZE_FORMATS_FORMATS_H
 #define ADZE_FORMATS_FORMATS_H
@@ -87,9 +85,9 @@ AD_API AD_CHECKED ad_status ad_file_read(ad_error *e, const char *path, size_t l
 /* Writes a file whole or not at all. */
 AD_API AD_CHECKED ad_status ad_file_write(ad_error *e, const char *path, const void *data, size_t size);
 
-/* A file being written. ad_writer_new makes the temporary beside `path` and reserves `size` bytes of disk; ad_writer_put writes
- * at an offset; ad_writer_commit syncs and renames. The first failure of a put sticks, and commit returns it. Both commit and
- * cancel free the writer; cancel (NULL is fine) and a failed commit leave nothing behind. */
+/* A file being written. ad_writer_new makes the temporary beside `path` and reserves `size` bytes of disk; ad_writer_put writes at
+ * an offset; ad_writer_commit syncs and renames. The first failure of a put sticks, and commit returns it. Both commit and cancel
+ * free the writer; cancel (NULL is fine) and a failed commit leave nothing behind. */
 typedef struct ad_writer ad_writer;
 AD_API AD_CHECKED ad_status ad_writer_new(ad_error *e, const char *path, uint64_t size, ad_writer **writer);
 AD_API AD_CHECKED ad_status ad_writer_put(ad_writer *w, uint64_t offset, const void *data, size_t size);
@@ -113,8 +111,7 @@ AD_API AD_CHECKED ad_status ad_text_write(ad_error *e, const char *path, const a
 
 /* ---- JSON ---- */
 
-typedef enum ad_json_kind { AD_JSON_NULL, AD_JSON_BOOL, AD_JSON_NUMBER, AD_JSON_TEXT, AD_JSON_ARRAY,
-                            AD_JSON_OBJECT } ad_json_kind;
+typedef enum ad_json_kind { AD_JSON_NULL, AD_JSON_BOOL, AD_JSON_NUMBER, AD_JSON_TEXT, AD_JSON_ARRAY, AD_JSON_OBJECT } ad_json_kind;
 
 /* A value of a parsed document. Strings are decoded UTF-8, zero-terminated; one with a zero character inside is refused. */
 typedef struct ad_json {
@@ -129,8 +126,7 @@ typedef struct ad_json {
 
 #define AD_JSON_DEPTH 64
 /* Exactly one value with white space around it, nested at most `depth` deep (a scalar is depth 0), no duplicate keys. */
-AD_API AD_CHECKED ad_status ad_json_parse(ad_error *e, const char *what, const char *text, size_t size, int depth,
-                                          ad_json **root);
+AD_API AD_CHECKED ad_status ad_json_parse(ad_error *e, const char *what, const char *text, size_t size, int depth, ad_json **root);
 AD_API void ad_json_free(ad_json *root);
 AD_API const ad_json *ad_json_get(const ad_json *object, const char *key);         /* NULL if there is none */
 /* An integer written without fraction or exponent, within +-(2^53 - 1). */
@@ -187,8 +183,7 @@ typedef struct ad_metadata {
 
 /* Tensors whose CRC-32C is in the metadata ("crc32c", written by our writer) are checked against it. */
 AD_API AD_CHECKED ad_status ad_safetensors_open(ad_error *e, const char *path, ad_safetensors **st);
-AD_API AD_CHECKED ad_status ad_safetensors_parse(ad_error *e, const char *what, const void *data, size_t size,
-                                                 ad_safetensors **st);
+AD_API AD_CHECKED ad_status ad_safetensors_parse(ad_error *e, const char *what, const void *data, size_t size, ad_safetensors **st);
 AD_API void ad_safetensors_free(ad_safetensors *st);
 AD_API int64_t ad_safetensors_count(const ad_safetensors *st);
 AD_API const ad_array *ad_safetensors_at(const ad_safetensors *st, int64_t i);     /* in data order; NULL past the end */
@@ -196,19 +191,17 @@ AD_API const ad_array *ad_safetensors_find(const ad_safetensors *st, const char 
 AD_API const char *ad_safetensors_metadata(const ad_safetensors *st, const char *key);         /* NULL if there is none */
 AD_API bool ad_safetensors_metadata_at(const ad_safetensors *st, int64_t i, ad_metadata *m);   /* false past the end */
 
-/* Tensor by tensor: `tensors` gives names, types and shapes (data is not looked at), then each tensor i is put once, in any
- * order, tensors[i].bytes long (bytes 0 in `tensors` means: as the shape says). "format": "pt" and the checksums are added to the
+/* Tensor by tensor: `tensors` gives names, types and shapes (data is not looked at), then each tensor i is put once, in any order,
+ * tensors[i].bytes long (bytes 0 in `tensors` means: as the shape says). "format": "pt" and the checksums are added to the
  * metadata. Both end and cancel free the writer. */
 typedef struct ad_safetensors_writer ad_safetensors_writer;
-AD_API AD_CHECKED ad_status ad_safetensors_begin(ad_error *e, const char *path, int64_t n, const ad_array *tensors,
-                                                 int n_metadata,
+AD_API AD_CHECKED ad_status ad_safetensors_begin(ad_error *e, const char *path, int64_t n, const ad_array *tensors, int n_metadata,
                                                  const ad_metadata *metadata, ad_safetensors_writer **writer);
 AD_API AD_CHECKED ad_status ad_safetensors_put(ad_safetensors_writer *w, int64_t i, const void *data);
 AD_API AD_CHECKED ad_status ad_safetensors_end(ad_safetensors_writer *taken);
 AD_API void ad_safetensors_cancel(ad_safetensors_writer *taken);
 /* All at once, from arrays with data. */
-AD_API AD_CHECKED ad_status ad_safetensors_write(ad_error *e, const char *path, int64_t n, const ad_array *tensors,
-                                                 int n_metadata,
+AD_API AD_CHECKED ad_status ad_safetensors_write(ad_error *e, const char *path, int64_t n, const ad_array *tensors, int n_metadata,
                                                  const ad_metadata *metadata);
 
 /* ---- pictures ---- */

@@ -70,8 +70,7 @@ static bool hex4(reader *r, uint32_t *out)
     uint32_t v = 0;
     for (int i = 0; i < 4; i++) {
         char c = r->text[r->at + (size_t)i];
-        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                  : -1;
+        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
         if (digit < 0) return false;
         v = v << 4 | (uint32_t)digit;
     }
@@ -104,8 +103,7 @@ static ad_status unicode_escape(reader *r, size_t start)
         if (r->size - r->at < 6 || r->text[r->at] != '\\' || r->text[r->at + 1] != 'u')
             return refuse(r, start, "a high surrogate without the low one after it");
         r->at += 2;
-        if (!hex4(r, &low) || low < 0xDC00 || low > 0xDFFF)
-            return refuse(r, start, "a high surrogate without the low one after it");
+        if (!hex4(r, &low) || low < 0xDC00 || low > 0xDFFF) return refuse(r, start, "a high surrogate without the low one after it");
         c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
     }
     put_code(r, c);
@@ -197,8 +195,7 @@ static ad_status no_duplicates(reader *r, const ad_json *object)
     ad_status s = AD_OK;
     for (int64_t i = 1; i < n && s == AD_OK; i++)
         if (strcmp(members[i - 1]->key, members[i]->key) == 0)
-            s = AD_FAIL(r->error, EDATA, "%s: byte %zu: JSON: duplicate key '%.200s', first at byte %zu", r->what,
-                        members[i]->offset,
+            s = AD_FAIL(r->error, EDATA, "%s: byte %zu: JSON: duplicate key '%.200s', first at byte %zu", r->what, members[i]->offset,
                         members[i]->key, members[i - 1]->offset);
     free(members);
     return s;
@@ -317,8 +314,7 @@ const ad_json *ad_json_get(const ad_json *object, const char *key)
 bool ad_json_int(const ad_json *v, int64_t *out)
 {
     const int64_t limit = ((int64_t)1 << 53) - 1;
-    if (!v || v->kind != AD_JSON_NUMBER || strpbrk(v->text, ".eE") || v->number < (double)-limit || v->number > (double)limit)
-        return false;
+    if (!v || v->kind != AD_JSON_NUMBER || strpbrk(v->text, ".eE") || v->number < (double)-limit || v->number > (double)limit) return false;
     *out = (int64_t)v->number;
     return true;
 }

@@ -1,4 +1,4 @@
-/* magma.c - from a value on a scale to a colour of the map; the table is made from its public definition (magma_table.c). */
+/* magma.c - from a value on a scale to a colour of the map; the table itself is made from its public definition (magma_table.c). */
 #include "formats/formats.h"
 
 void ad_magma_color(double v, double lo, double hi, uint8_t rgb[3])

@@ -1,8 +1,8 @@
 /*
  * npy.c - one array in NumPy's format: magic, version, header length, a Python dict literal, data.
  *
- * The header goes through a parser of exactly the three keys and their forms; nothing is ever evaluated. Big-endian data is
- * swapped and Fortran order transposed on the way in, so that every array in memory is little-endian and row-major.
+ * The header goes through a parser of exactly the three keys and their forms; nothing is ever evaluated. Big-endian data is swapped
+ * and Fortran order transposed on the way in, so that every array in memory is little-endian and row-major.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,8 +60,7 @@ static ad_status parse_descr(header *h)
 {
     const char *text;
     size_t size, start = h->at;
-    if (peek(h) == '[')
-        return refuse(h, h->at, "structured types are not supported; need one of b1, i1 to i8, u1 to u8, f2, f4, f8");
+    if (peek(h) == '[') return refuse(h, h->at, "structured types are not supported; need one of b1, i1 to i8, u1 to u8, f2, f4, f8");
     AD_TRY(quoted(h, &text, &size));
     if (size == 3 && strchr("<>|=", text[0])) {
         for (int t = 0; t < AD_ELEMENT_COUNT; t++) {
@@ -73,8 +72,7 @@ static ad_status parse_descr(header *h)
             return AD_OK;
         }
     }
-    return AD_FAIL(h->error, EDATA, "%s: byte %zu: npy: elements '%.*s' are not supported; need one of b1, i1 to i8, u1 to u8, "
-                                    "f2, f4, f8",
+    return AD_FAIL(h->error, EDATA, "%s: byte %zu: npy: elements '%.*s' are not supported; need one of b1, i1 to i8, u1 to u8, f2, f4, f8",
                    h->what, start, (int)(size < 40 ? size : 40), text);
 }
 
@@ -247,8 +245,7 @@ ad_status ad__npy_header(ad_error *e, const char *what, const ad_array *a, ad_te
     const char *code = ad__element_npy(a->type);
     if (!*code) return AD_FAIL(e, EUSAGE, "%s: npy has no code for %s; convert to F32 first", what, ad_element_name(a->type));
     if (!ad__shape_bytes(a->type, a->rank, a->dim, &bytes) || bytes != a->bytes)
-        return AD_FAIL(e, EUSAGE, "%s: array '%s' has %zu bytes, which its shape does not give", what, a->name ? a->name : "",
-                       a->bytes);
+        return AD_FAIL(e, EUSAGE, "%s: array '%s' has %zu bytes, which its shape does not give", what, a->name ? a->name : "", a->bytes);
     uint8_t start[10] = { 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0 };
     ad_text_bytes(t, start, sizeof start);
     ad_text_add(t, "{'descr': '%s', 'fortran_order': False, 'shape': (", code);

@@ -1,6 +1,6 @@
 /*
- * npz_write.c - writing named arrays as a zip archive: no clock, no data descriptors, stored data aligned to 64 bytes, so that
- * equal arrays give equal files. Archives above 4 GiB (ZIP64) are refused.
+ * npz_write.c - writing named arrays as a zip archive: no clock, no data descriptors, stored data aligned to 64 bytes, so that equal
+ * arrays give equal files. Archives above 4 GiB (ZIP64) are refused.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -43,8 +43,7 @@ static void word(ad_text *t, int bytes, uint64_t v)
 static ad_status pack(archive *z, const ad_array *a, packed *p)
 {
     z_stream s = { 0 };
-    if (deflateInit2(&s, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-        return AD_FAIL(z->error, ENOMEM, "%s: out of memory", z->path);
+    if (deflateInit2(&s, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) != Z_OK) return AD_FAIL(z->error, ENOMEM, "%s: out of memory", z->path);
     uLong bound = deflateBound(&s, (uLong)p->usize);
     uint8_t *out = malloc(bound);
     ad_status status = out ? AD_OK : AD_FAIL(z->error, ENOMEM, "%s: out of memory for %lu bytes", z->path, bound);
@@ -122,8 +121,7 @@ static ad_status add(archive *z, const ad_array *a)
     ad_status s = ad__npy_header(z->error, z->path, a, &p.header);
     if (s == AD_OK) {
         p.csize = p.usize = p.header.size + a->bytes;
-        p.crc = (uint32_t)crc32_z(crc32_z(0, (const Bytef *)p.header.data, p.header.size), a->bytes ? a->data : (const Bytef *)"",
-                                  a->bytes);
+        p.crc = (uint32_t)crc32_z(crc32_z(0, (const Bytef *)p.header.data, p.header.size), a->bytes ? a->data : (const Bytef *)"", a->bytes);
         if (z->deflated) s = pack(z, a, &p);
     }
     if (s == AD_OK) s = write_member(z, a, &p);
@@ -152,15 +150,13 @@ static ad_status check(ad_error *e, const char *path, int n, const ad_array *arr
     for (int i = 0; i < n; i++) {
         const char *name = arrays[i].name;
         if (!name || !ad__name_valid(name, strlen(name)) || strlen(name) + 4 > AD__NAME_BYTES)
-            return AD_FAIL(e, EUSAGE, "%s: npz: array %d needs a name of 1 to 1020 bytes of UTF-8 without control characters",
-                           path, i);
+            return AD_FAIL(e, EUSAGE, "%s: npz: array %d needs a name of 1 to 1020 bytes of UTF-8 without control characters", path, i);
         for (int k = 0; k < i; k++)
             if (strcmp(name, arrays[k].name) == 0) return AD_FAIL(e, EUSAGE, "%s: npz: two arrays are called '%s'", path, name);
         *total += LOCAL_BYTES + ENTRY_BYTES + 2 * (strlen(name) + 4) + ALIGN + 4 + 256 + arrays[i].bytes;
     }
     if (n > UINT16_MAX || *total + *total / 512 > UINT32_MAX)
-        return AD_FAIL(e, EUSAGE, "%s: npz: %d arrays of %llu bytes in all; need at most 65535 arrays and less than 4 GiB", path,
-                       n,
+        return AD_FAIL(e, EUSAGE, "%s: npz: %d arrays of %llu bytes in all; need at most 65535 arrays and less than 4 GiB", path, n,
                        (unsigned long long)*total);
     return AD_OK;
 }

@@ -1,8 +1,8 @@
 /*
  * png.c - 8-bit pictures through libpng, from memory to memory; files go through file.c.
  *
- * libpng leaves by longjmp. Each entry sets it up in the frame that owns every resource (in struct work, so that nothing lives in
- * a register across the jump), and turns it into a status.
+ * libpng leaves by longjmp. Each entry sets it up in the frame that owns every resource (in struct work, so that nothing lives in a
+ * register across the jump), and turns it into a status.
  */
 #include <png.h>
 #include <setjmp.h>
@@ -136,8 +136,7 @@ static void write_picture(work *w)
     png_set_write_fn(w->png, w, write_bytes, flush_bytes);
     png_set_compression_level(w->png, ZLIB_LEVEL);
     png_set_IHDR(w->png, w->info, (png_uint_32)w->image.width, (png_uint_32)w->image.height, 8,
-                 w->image.channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
-                 PNG_COMPRESSION_TYPE_DEFAULT,
+                 w->image.channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                  PNG_FILTER_TYPE_DEFAULT);
     png_write_info(w->png, w->info);
     png_write_image(w->png, w->rows);
@@ -148,8 +147,7 @@ static ad_status check_size(ad_error *e, int width, int height, int channels)
 {
     if (width > 0 && height > 0 && width <= SIDE_MAX && height <= SIDE_MAX && (uint64_t)width * (uint64_t)height <= PIXELS_MAX &&
         (channels == 1 || channels == 3)) return AD_OK;
-    return AD_FAIL(e, EUSAGE, "a picture of %d x %d pixels and %d channels; need sides from 1 to %d, at most 2^28 pixels, 1 or 3 "
-                              "channels",
+    return AD_FAIL(e, EUSAGE, "a picture of %d x %d pixels and %d channels; need sides from 1 to %d, at most 2^28 pixels, 1 or 3 channels",
                    width, height, channels, SIDE_MAX);
 }
 

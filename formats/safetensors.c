@@ -40,8 +40,7 @@ typedef struct entry {
 
 static ad_status refuse(const reader *r, size_t at, const char *name, const char *rule)
 {
-    return AD_FAIL(r->error, EDATA, "%s: byte %zu: safetensors%s%.200s%s: %s", r->what, at, name ? ": tensor '" : "",
-                   name ? name : "",
+    return AD_FAIL(r->error, EDATA, "%s: byte %zu: safetensors%s%.200s%s: %s", r->what, at, name ? ": tensor '" : "", name ? name : "",
                    name ? "'" : "", rule);
 }
 
@@ -63,8 +62,7 @@ static ad_status parse_shape(const reader *r, const ad_json *v, entry *t)
     if (v->count > AD_ARRAY_RANK) return refuse(r, v->offset, t->array.name, "shape has more than 8 dimensions");
     for (const ad_json *d = v->first; d; d = d->next) {
         int64_t n;
-        if (!ad_json_int(d, &n) || n < 0)
-            return refuse(r, d->offset, t->array.name, "a dimension must be an integer from 0 to 2^53 - 1");
+        if (!ad_json_int(d, &n) || n < 0) return refuse(r, d->offset, t->array.name, "a dimension must be an integer from 0 to 2^53 - 1");
         t->array.dim[t->array.rank++] = n;
     }
     return AD_OK;
@@ -72,8 +70,7 @@ static ad_status parse_shape(const reader *r, const ad_json *v, entry *t)
 
 static ad_status parse_offsets(const reader *r, const ad_json *v, entry *t)
 {
-    if (v->kind != AD_JSON_ARRAY || v->count != 2)
-        return refuse(r, v->offset, t->array.name, "data_offsets must be [BEGIN, END]");
+    if (v->kind != AD_JSON_ARRAY || v->count != 2) return refuse(r, v->offset, t->array.name, "data_offsets must be [BEGIN, END]");
     if (!ad_json_int(v->first, &t->begin) || !ad_json_int(v->first->next, &t->end) || t->begin < 0 || t->end < t->begin)
         return refuse(r, v->offset, t->array.name, "data_offsets must be integers from 0 to 2^53 - 1, BEGIN not above END");
     return AD_OK;
@@ -96,10 +93,8 @@ static ad_status parse_entry(const reader *r, const ad_json *v, entry *t)
     }
     size_t bytes;
     if (!ad__shape_bytes(t->array.type, t->array.rank, t->array.dim, &bytes))
-        return refuse(r, v->offset, v->key, "the shape has more than 2^40 elements, a dimension above 2^31 - 1, or a fraction of "
-                                            "a byte");
-    if ((uint64_t)(t->end - t->begin) != bytes)
-        return refuse(r, v->offset, v->key, "END - BEGIN is not the size that dtype and shape give");
+        return refuse(r, v->offset, v->key, "the shape has more than 2^40 elements, a dimension above 2^31 - 1, or a fraction of a byte");
+    if ((uint64_t)(t->end - t->begin) != bytes) return refuse(r, v->offset, v->key, "END - BEGIN is not the size that dtype and shape give");
     t->array.bytes = bytes;
     return AD_OK;
 }
@@ -146,8 +141,7 @@ static ad_status check_places(const reader *r, const entry *t)
         if (t[i].begin > at) return refuse(r, t[i].offset, t[i].array.name, "a hole before its data");
         if (t[i].begin < at) return refuse(r, t[i].offset, t[i].array.name, "its data overlap those of another tensor");
     }
-    if ((uint64_t)at > r->size - r->data)
-        return refuse(r, r->size, NULL, "the file ends before the last tensor does; is it truncated?");
+    if ((uint64_t)at > r->size - r->data) return refuse(r, r->size, NULL, "the file ends before the last tensor does; is it truncated?");
     if ((uint64_t)at < r->size - r->data) return refuse(r, r->data + (size_t)at, NULL, "bytes behind the last tensor");
     return AD_OK;
 }
@@ -165,8 +159,7 @@ static ad_status copy_data(const reader *r, const entry *t)
     st->block = malloc(total);
     st->tensor = calloc((size_t)st->n + 1, sizeof *st->tensor);
     st->by_name = calloc((size_t)st->n + 1, sizeof *st->by_name);
-    if (!st->block || !st->tensor || !st->by_name)
-        return AD_FAIL(r->error, ENOMEM, "%s: out of memory for %zu bytes", r->what, total);
+    if (!st->block || !st->tensor || !st->by_name) return AD_FAIL(r->error, ENOMEM, "%s: out of memory for %zu bytes", r->what, total);
     st->data = st->block + (ALIGN - (uintptr_t)st->block % ALIGN) % ALIGN;
     for (int64_t i = 0; i < st->n; i++) {
         st->tensor[i] = t[i].array;
@@ -184,14 +177,12 @@ static ad_status check_sum(const reader *r, const ad_json *want)
 {
     const ad_array *a = ad_safetensors_find(r->st, want->key);
     if (!a || want->kind != AD_JSON_TEXT || strlen(want->text) != 8)
-        return AD_FAIL(r->error, EDATA, "%s: safetensors: the metadata's crc32c has an entry '%.200s' that is not a tensor with "
-                                        "8 digits",
+        return AD_FAIL(r->error, EDATA, "%s: safetensors: the metadata's crc32c has an entry '%.200s' that is not a tensor with 8 digits",
                        r->what, want->key);
     char have[16];
     snprintf(have, sizeof have, "%08x", ad_crc32c(0, a->data, a->bytes));
     if (strcmp(have, want->text) == 0) return AD_OK;
-    return AD_FAIL(r->error, EDATA, "%s: tensor '%.200s' is corrupt (CRC-32C %s, expected %s)", r->what, a->name, have,
-                   want->text);
+    return AD_FAIL(r->error, EDATA, "%s: tensor '%.200s' is corrupt (CRC-32C %s, expected %s)", r->what, a->name, have, want->text);
 }
 
 static ad_status check_sums(const reader *r)

@@ -2,8 +2,8 @@
  * safetensors_write.c - writing named tensors one by one, canonically and atomically.
  *
  * The order of the data (wide elements first, then by name) aligns every tensor to its own size. All lengths are known from the
- * shapes, and checksums have a fixed width, so data go to their final place first and the header, with the checksums, last: a
- * file that was cut short has header length 0 and can never be mistaken for a whole one.
+ * shapes, and checksums have a fixed width, so data go to their final place first and the header, with the checksums, last: a file
+ * that was cut short has header length 0 and can never be mistaken for a whole one.
  */
 #include "config.h"
 
@@ -98,8 +98,7 @@ static ad_status header(const ad_safetensors_writer *w, ad_text *t)
         ad__json_quote(t, s->name);
         ad_text_add(t, ":{\"dtype\":\"%s\",\"shape\":[", ad_element_name(s->array.type));
         for (int k = 0; k < s->array.rank; k++) ad_text_add(t, k ? ",%lld" : "%lld", (long long)s->array.dim[k]);
-        ad_text_add(t, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)s->begin,
-                    (unsigned long long)(s->begin + s->array.bytes));
+        ad_text_add(t, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)s->begin, (unsigned long long)(s->begin + s->array.bytes));
     }
     ad_text_add(t, "}");
     ad_text_add(t, "%*s", (int)((8 - t->size % 8) % 8), "");
@@ -116,17 +115,14 @@ static ad_status add_slot(ad_safetensors_writer *w, int64_t i, const ad_array *a
 {
     slot *s = &w->slot[i];
     if (!a->name || !ad__name_valid(a->name, strlen(a->name)) || strcmp(a->name, "__metadata__") == 0)
-        return AD_FAIL(w->error, EUSAGE, "%s: tensor %lld needs a name of 1 to 1024 bytes of UTF-8 without control characters",
-                       w->path,
+        return AD_FAIL(w->error, EUSAGE, "%s: tensor %lld needs a name of 1 to 1024 bytes of UTF-8 without control characters", w->path,
                        (long long)i);
     *s = (slot){ .array = *a, .name = strdup(a->name) };
     w->order[i] = s;
     if (!s->name) return AD_FAIL(w->error, ENOMEM, "%s: out of memory", w->path);
-    if (!ad__element_loaded(a->type) || !ad__shape_bytes(a->type, a->rank, a->dim, &s->array.bytes) ||
-        (a->bytes && a->bytes != s->array.bytes)) {
+    if (!ad__element_loaded(a->type) || !ad__shape_bytes(a->type, a->rank, a->dim, &s->array.bytes) || (a->bytes && a->bytes != s->array.bytes)) {
         char text[AD_ARRAY_TEXT];
-        return AD_FAIL(w->error, EUSAGE, "%s: tensor '%s' cannot be %s of %zu bytes", w->path, a->name, ad_array_text(a, text),
-                       a->bytes);
+        return AD_FAIL(w->error, EUSAGE, "%s: tensor '%s' cannot be %s of %zu bytes", w->path, a->name, ad_array_text(a, text), a->bytes);
     }
     return AD_OK;
 }
@@ -189,8 +185,7 @@ ad_status ad_safetensors_begin(ad_error *e, const char *path, int64_t n, const a
 ad_status ad_safetensors_put(ad_safetensors_writer *w, int64_t i, const void *data)
 {
     if (i < 0 || i >= w->n || w->slot[i].written)
-        return AD_FAIL(w->error, EUSAGE, "%s: tensor %lld was put before, or is not one of %lld", w->path, (long long)i,
-                       (long long)w->n);
+        return AD_FAIL(w->error, EUSAGE, "%s: tensor %lld was put before, or is not one of %lld", w->path, (long long)i, (long long)w->n);
     slot *s = &w->slot[i];
     s->written = true;
     s->crc = ad_crc32c(0, data, s->array.bytes);
@@ -230,8 +225,7 @@ void ad_safetensors_cancel(ad_safetensors_writer *w)
     free(w);
 }
 
-ad_status ad_safetensors_write(ad_error *e, const char *path, int64_t n, const ad_array *tensors, int n_metadata,
-                               const ad_metadata *m)
+ad_status ad_safetensors_write(ad_error *e, const char *path, int64_t n, const ad_array *tensors, int n_metadata, const ad_metadata *m)
 {
     ad_safetensors_writer *w;
     AD_TRY(ad_safetensors_begin(e, path, n, tensors, n_metadata, m, &w));

@@ -62,8 +62,7 @@ ad_status ad_text_write(ad_error *e, const char *path, const ad_text *t)
     return ad_file_write(e, path, t->data, t->size);
 }
 
-/* Length of the valid UTF-8 character at p, 0 if there is none; the range of the second byte excludes overlong forms and
- * surrogates. */
+/* Length of the valid UTF-8 character at p, 0 if there is none; the second byte's range excludes overlong forms and surrogates. */
 static int utf8_length(const uint8_t *p, size_t left)
 {
     if (p[0] < 0x80) return 1;

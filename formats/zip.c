@@ -1,8 +1,8 @@
 /*
  * zip.c - reading ZIP: end record, central directory, members.
  *
- * Sizes come from the central directory alone; a local header only tells where data starts. Members may not overlap, and no
- * member may claim more than deflate can reach, so the unpacked size is bounded by the file's.
+ * Sizes come from the central directory alone; a local header only tells where data starts. Members may not overlap, and no member
+ * may claim more than deflate can reach, so the unpacked size is bounded by the file's.
  */
 #include "config.h"
 
@@ -63,22 +63,18 @@ static ad_status find_directory(reader *r)
     uint64_t end = size - END_BYTES, lowest = end > COMMENT_MAX ? end - COMMENT_MAX : 0;
     while (load(r, end, 4) != 0x06054b50 || end + END_BYTES + load(r, end + 20, 2) != size) {
         if (end == lowest)
-            return refuse(r, size, NULL, "no end of central directory whose comment reaches the end of the file; is the file "
-                                         "truncated?");
+            return refuse(r, size, NULL, "no end of central directory whose comment reaches the end of the file; is the file truncated?");
         end--;
     }
-    if (load(r, end + 4, 2) || load(r, end + 6, 2))
-        return refuse(r, end + 4, NULL, "archives of several disks are not supported");
+    if (load(r, end + 4, 2) || load(r, end + 6, 2)) return refuse(r, end + 4, NULL, "archives of several disks are not supported");
     if (load(r, end + 8, 2) != load(r, end + 10, 2)) return refuse(r, end + 8, NULL, "the numbers of entries differ");
     r->entries = load(r, end + 10, 2);
     r->size = load(r, end + 12, 4);
     r->at = load(r, end + 16, 4);
     AD_TRY(end64(r, end));
-    if (r->at > end || r->size > end - r->at)
-        return refuse(r, end + 12, NULL, "the central directory reaches beyond its end record");
+    if (r->at > end || r->size > end - r->at) return refuse(r, end + 12, NULL, "the central directory reaches beyond its end record");
     if (r->entries > MEMBERS_MAX) return refuse(r, end + 10, NULL, "more than 1000000 members");
-    if (r->entries > r->size / ENTRY_BYTES)
-        return refuse(r, end + 10, NULL, "more entries than the central directory has room for");
+    if (r->entries > r->size / ENTRY_BYTES) return refuse(r, end + 10, NULL, "more entries than the central directory has room for");
     return AD_OK;
 }
 
@@ -111,8 +107,7 @@ static ad_status local_header(const reader *r, ad__zip_member *m)
     if (m->local > r->at || r->at - m->local < LOCAL_BYTES || load(r, m->local, 4) != 0x04034b50)
         return refuse(r, m->local, m->name, "no local header where the directory says");
     uint64_t name = load(r, m->local + 26, 2), extra = load(r, m->local + 28, 2);
-    if (r->at - m->local - LOCAL_BYTES < name + extra)
-        return refuse(r, m->local, m->name, "the local header reaches into the directory");
+    if (r->at - m->local - LOCAL_BYTES < name + extra) return refuse(r, m->local, m->name, "the local header reaches into the directory");
     if (name != strlen(m->name) || memcmp(bytes + m->local + LOCAL_BYTES, m->name, name) != 0)
         return refuse(r, m->local + LOCAL_BYTES, m->name, "the local header has another name");
     m->data = m->local + LOCAL_BYTES + name + extra;
@@ -123,11 +118,9 @@ static ad_status local_header(const reader *r, ad__zip_member *m)
 static ad_status check_member(const reader *r, uint64_t at, uint64_t flags, const ad__zip_member *m)
 {
     if (flags & 1) return refuse(r, at + 8, m->name, "encrypted members are not supported");
-    if (m->method != 0 && m->method != 8)
-        return refuse(r, at + 10, m->name, "only stored (0) and deflated (8) members are supported");
+    if (m->method != 0 && m->method != 8) return refuse(r, at + 10, m->name, "only stored (0) and deflated (8) members are supported");
     if (m->method == 0 && m->csize != m->usize) return refuse(r, at + 20, m->name, "a stored member must have two equal sizes");
-    if (m->usize / RATIO_MAX > m->csize)
-        return refuse(r, at + 24, m->name, "the unpacked size is more than deflate can reach (1100 : 1)");
+    if (m->usize / RATIO_MAX > m->csize) return refuse(r, at + 24, m->name, "the unpacked size is more than deflate can reach (1100 : 1)");
     return AD_OK;
 }
 
@@ -135,11 +128,9 @@ static ad_status check_member(const reader *r, uint64_t at, uint64_t flags, cons
 static ad_status entry(reader *r, uint64_t *at, uint64_t *total)
 {
     uint64_t p = *at, end = r->at + r->size;
-    if (end - p < ENTRY_BYTES || load(r, p, 4) != 0x02014b50)
-        return refuse(r, p, NULL, "no directory entry where one must start");
+    if (end - p < ENTRY_BYTES || load(r, p, 4) != 0x02014b50) return refuse(r, p, NULL, "no directory entry where one must start");
     uint64_t name = load(r, p + 28, 2), extra = load(r, p + 30, 2), comment = load(r, p + 32, 2);
-    if (end - p - ENTRY_BYTES < name + extra + comment)
-        return refuse(r, p, NULL, "an entry reaches beyond the central directory");
+    if (end - p - ENTRY_BYTES < name + extra + comment) return refuse(r, p, NULL, "an entry reaches beyond the central directory");
     *at = p + ENTRY_BYTES + name + extra + comment;
     const char *text = (const char *)r->zip->bytes + p + ENTRY_BYTES;
     if (!ad__name_valid(text, name))
@@ -184,8 +175,7 @@ static ad_status check_apart(reader *r)
     qsort(sorted, (size_t)z->n, sizeof *sorted, by_name);
     ad_status s = AD_OK;
     for (int64_t i = 1; i < z->n && s == AD_OK; i++)
-        if (strcmp(sorted[i]->name, sorted[i - 1]->name) == 0)
-            s = refuse(r, sorted[i]->local, sorted[i]->name, "the name is there twice");
+        if (strcmp(sorted[i]->name, sorted[i - 1]->name) == 0) s = refuse(r, sorted[i]->local, sorted[i]->name, "the name is there twice");
     free(sorted);
     return s;
 }
@@ -223,8 +213,7 @@ static ad_status inflate_member(const reader *r, const ad__zip_member *m, uint8_
         if (made == capacity) {
             capacity = 2 * capacity + UNPACK_STEP < m->usize + 1 ? 2 * capacity + UNPACK_STEP : m->usize + 1;
             uint8_t *more = realloc(*out, capacity);
-            if (!more)
-                s = AD_FAIL(r->error, ENOMEM, "%s: out of memory for %llu bytes", r->zip->what, (unsigned long long)capacity);
+            if (!more) s = AD_FAIL(r->error, ENOMEM, "%s: out of memory for %llu bytes", r->zip->what, (unsigned long long)capacity);
             else *out = more;
             if (s != AD_OK) break;
         }
@@ -236,8 +225,7 @@ static ad_status inflate_member(const reader *r, const ad__zip_member *m, uint8_
         state = inflate(&z, Z_NO_FLUSH);
         taken += give - z.avail_in;
         made += room - z.avail_out;
-        if (state != Z_OK && state != Z_STREAM_END)
-            s = refuse(r, m->data + taken, m->name, "the deflated data are damaged or end early");
+        if (state != Z_OK && state != Z_STREAM_END) s = refuse(r, m->data + taken, m->name, "the deflated data are damaged or end early");
         else if (made > m->usize) s = refuse(r, m->data + taken, m->name, "unpacks to more than the directory says");
     }
     inflateEnd(&z);
@@ -253,8 +241,7 @@ ad_status ad__zip_unpack(ad_error *e, const ad__zip *zip, int64_t i, void **data
     uint8_t *out = NULL;
     ad_status s = AD_OK;
     if (m->method == 8) s = inflate_member(&r, m, &out);
-    else if (!(out = malloc(m->usize + 1)))
-        s = AD_FAIL(e, ENOMEM, "%s: out of memory for %llu bytes", zip->what, (unsigned long long)m->usize);
+    else if (!(out = malloc(m->usize + 1))) s = AD_FAIL(e, ENOMEM, "%s: out of memory for %llu bytes", zip->what, (unsigned long long)m->usize);
     else memcpy(out, zip->bytes + m->data, m->usize);
     if (s == AD_OK && (uint32_t)crc32_z(0, out, m->usize) != m->crc)
         s = refuse(&r, m->data, m->name, "the data do not have the CRC-32 that the directory says; the file is damaged");

@@ -182,8 +182,7 @@ static void refuses_what_is_no_file(void **state)
 
 static void reads_json(void **state)
 {
-    static const char text[] = " {\"a\": [1, -2.5e3, true, null, \"\\u00e9\\ud83d\\ude00\\n\\/\"], \"b\":{}, "
-                               "\"\":9007199254740992}\n";
+    static const char text[] = " {\"a\": [1, -2.5e3, true, null, \"\\u00e9\\ud83d\\ude00\\n\\/\"], \"b\":{}, \"\":9007199254740992}\n";
     ad_error e = { 0 };
     ad_json *root;
     int64_t i;
@@ -310,8 +309,7 @@ static void reads_other_forms(void **state)
         png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
         png_infop info = png_create_info_struct(png);
         png_init_io(png, f);
-        png_set_IHDR(png, info, 2, 1, cases[i].depth, cases[i].type, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-                     PNG_FILTER_TYPE_DEFAULT);
+        png_set_IHDR(png, info, 2, 1, cases[i].depth, cases[i].type, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
         if (cases[i].type == PNG_COLOR_TYPE_PALETTE) png_set_PLTE(png, info, palette, 2);
         png_write_info(png, info);
         png_write_row(png, cases[i].row);
@@ -399,13 +397,10 @@ static void converts_every_type(void **state)
     static const unsigned char ones[8] = { 255, 255, 255, 255, 255, 255, 255, 255 };
     static const struct { ad_element_type type; unsigned char bytes[8]; double value; } cases[] = {
         { AD_ELEMENT_BOOL, { 1 }, 1 }, { AD_ELEMENT_U8, { 200 }, 200 }, { AD_ELEMENT_I8, { 200 }, -56 },
-        { AD_ELEMENT_U16, { 1, 128 }, 32769 }, { AD_ELEMENT_I16, { 1, 128 }, -32767 },
-        { AD_ELEMENT_U32, { 0, 0, 0, 128 }, 2147483648.0 },
+        { AD_ELEMENT_U16, { 1, 128 }, 32769 }, { AD_ELEMENT_I16, { 1, 128 }, -32767 }, { AD_ELEMENT_U32, { 0, 0, 0, 128 }, 2147483648.0 },
         { AD_ELEMENT_I32, { 0, 0, 0, 128 }, -2147483648.0 }, { AD_ELEMENT_U64, { 0, 0, 0, 0, 0, 0, 0, 128 }, 0x1p63 },
-        { AD_ELEMENT_I64, { 0, 0, 0, 0, 0, 0, 0, 128 }, -0x1p63 }, { AD_ELEMENT_F16, { 0, 0x3c }, 1 },
-        { AD_ELEMENT_F16, { 0xff, 0x7b }, 65504 },
-        { AD_ELEMENT_F16, { 1, 0 }, 0x1p-24 }, { AD_ELEMENT_F16, { 0xff, 3 }, 1023 * 0x1p-24 },
-        { AD_ELEMENT_F16, { 0, 0xfc }, -INFINITY },
+        { AD_ELEMENT_I64, { 0, 0, 0, 0, 0, 0, 0, 128 }, -0x1p63 }, { AD_ELEMENT_F16, { 0, 0x3c }, 1 }, { AD_ELEMENT_F16, { 0xff, 0x7b }, 65504 },
+        { AD_ELEMENT_F16, { 1, 0 }, 0x1p-24 }, { AD_ELEMENT_F16, { 0xff, 3 }, 1023 * 0x1p-24 }, { AD_ELEMENT_F16, { 0, 0xfc }, -INFINITY },
         { AD_ELEMENT_BF16, { 0x82, 0x3f }, 0x1.04p0 }, { AD_ELEMENT_F32, { 0, 0, 0x20, 0xc0 }, -2.5 },
         { AD_ELEMENT_F64, { 0, 0, 0, 0, 0, 0, 4, 0xc0 }, -2.5 },
     };
@@ -413,8 +408,7 @@ static void converts_every_type(void **state)
         ad_error e = { 0 };
         float f;
         double d;
-        const ad_array a = { .name = "a", .type = cases[i].type, .data = cases[i].bytes,
-                             .bytes = (size_t)ad_element_bits(cases[i].type) / 8 };
+        const ad_array a = { .name = "a", .type = cases[i].type, .data = cases[i].bytes, .bytes = (size_t)ad_element_bits(cases[i].type) / 8 };
         assert_int_equal(ad_array_to_f32(&e, &a, &f), AD_OK);
         assert_int_equal(ad_array_to_f64(&e, &a, &d), AD_OK);
         if ((double)f != cases[i].value || d != cases[i].value) fail_msg("%s: %g, %g", ad_element_name(a.type), (double)f, d);
@@ -449,8 +443,7 @@ int main(void)
         cmocka_unit_test(writes_and_replaces), cmocka_unit_test(a_cancelled_file_leaves_the_old_one),
         cmocka_unit_test(a_full_disk_is_one_error_and_no_file), cmocka_unit_test(a_full_disk_stops_every_writer),
         cmocka_unit_test(refuses_what_is_no_file), cmocka_unit_test(reads_json), cmocka_unit_test(refuses_wrong_json),
-        cmocka_unit_test(writes_json), cmocka_unit_test(writes_png_and_reads_it), cmocka_unit_test(reads_other_forms),
-            cmocka_unit_test(refuses_wrong_png),
+        cmocka_unit_test(writes_json), cmocka_unit_test(writes_png_and_reads_it), cmocka_unit_test(reads_other_forms), cmocka_unit_test(refuses_wrong_png),
         cmocka_unit_test(reads_the_png_crops), cmocka_unit_test(maps_values_to_colours), cmocka_unit_test(converts_every_type),
         cmocka_unit_test(checksums_agree),
     };

@@ -48,8 +48,7 @@ static void reads_the_forms_of_numpy(void **state)
         { "{'descr': '>i2', 'fortran_order': False, 'shape': (2, 3), }   \n", false, AD_ELEMENT_I16, 2, { 2, 3 }, { 1, 2, 6 } },
         { "{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }\n", true, AD_ELEMENT_I16, 2, { 2, 3 }, { 1, 3, 6 } },
         { "{\"shape\":(6,),\"fortran_order\":False,\"descr\":\"<u2\"}\n", false, AD_ELEMENT_U16, 1, { 6 }, { 256, 512, 1536 } },
-        { "{'shape': (6L, 1L), 'fortran_order': True, 'descr': '=u2'}\n", false, AD_ELEMENT_U16, 2, { 6, 1 },
-          { 256, 512, 1536 } },
+        { "{'shape': (6L, 1L), 'fortran_order': True, 'descr': '=u2'}\n", false, AD_ELEMENT_U16, 2, { 6, 1 }, { 256, 512, 1536 } },
         { "{'descr': '|u1', 'fortran_order': False, 'shape': (12,), }\n", false, AD_ELEMENT_U8, 1, { 12 }, { 0, 1, 6 } },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -57,8 +56,7 @@ static void reads_the_forms_of_numpy(void **state)
         ad_error e = { 0 };
         ad_array a;
         int64_t value[12];
-        if (ad_npy_parse(&e, "x", file, npy(file, cases[i].wide, cases[i].header, bytes, 12), &a) != AD_OK)
-            fail_msg("%s", e.message);
+        if (ad_npy_parse(&e, "x", file, npy(file, cases[i].wide, cases[i].header, bytes, 12), &a) != AD_OK) fail_msg("%s", e.message);
         assert_int_equal(a.type, cases[i].type);
         assert_int_equal(a.rank, cases[i].rank);
         assert_memory_equal(a.dim, cases[i].dim, 2 * sizeof *a.dim);
@@ -317,8 +315,7 @@ static void reads_the_lidc_crops(void **state)
     if (ad_npz_open(&e, path, &z) != AD_OK) fail_msg("%s", e.message);
     if (ad_npz_find(&e, z, "image", &image) != AD_OK || ad_npz_find(&e, z, "masks", &masks) != AD_OK ||
         ad_npz_find(&e, z, "patient", &patient) != AD_OK) fail_msg("%s", e.message);
-    assert_true(image->type == AD_ELEMENT_U8 && image->rank == 3 && image->dim[0] == 626 && image->dim[1] == 128 &&
-                image->dim[2] == 128);
+    assert_true(image->type == AD_ELEMENT_U8 && image->rank == 3 && image->dim[0] == 626 && image->dim[1] == 128 && image->dim[2] == 128);
     assert_true(masks->type == AD_ELEMENT_U8 && masks->rank == 4 && masks->dim[0] == 626 && masks->dim[1] == 4);
     assert_true(patient->type == AD_ELEMENT_I32 && patient->rank == 1 && patient->dim[0] == 626);
     int readings[5] = { 0 };
@@ -336,8 +333,7 @@ static void reads_the_lidc_crops(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_the_forms_of_numpy), cmocka_unit_test(refuses_wrong_npy),
-            cmocka_unit_test(writes_npy_as_numpy_does),
+        cmocka_unit_test(reads_the_forms_of_numpy), cmocka_unit_test(refuses_wrong_npy), cmocka_unit_test(writes_npy_as_numpy_does),
         cmocka_unit_test(writes_what_it_reads), cmocka_unit_test(refuses_wrong_archives),
         cmocka_unit_test(refuses_overlapping_members), cmocka_unit_test(stored_sizes_must_agree),
         cmocka_unit_test(survives_every_flip), cmocka_unit_test(reads_the_lidc_crops),
