@@ -97,10 +97,16 @@ static bool append(char *out, size_t size, size_t *used, const char *text, size_
     return true;
 }
 
+/* NULL where the node is missing or no scalar. */
+static const char *scalar(const ad_node *node)
+{
+    return node && node->kind == AD_NODE_SCALAR ? node->text : NULL;
+}
+
 static const char *translated(const ad_node *words, const char *text)
 {
-    const ad_node *to = words ? ad_node_find(words, text) : NULL;
-    return to && to->text ? to->text : text;
+    const char *to = words ? scalar(ad_node_find(words, text)) : NULL;
+    return to ? to : text;
 }
 
 static bool expand_one(const ad_model *m, const ad_node *words, const captures *c, const char *expression, char *out, size_t size)
@@ -256,9 +262,9 @@ const char *ad_model_map_family(const ad_model *m, const char *json, size_t size
 {
     const char *family, *found = NULL;
     for (int i = 0; !found && (family = ad_model_map_at(m, i)); i++) {
-        const ad_node *when = ad_node_find(family_node(m, family), "when");
+        const char *when = scalar(ad_node_find(family_node(m, family), "when"));
         char value[TEXT];
-        if (when && when->text && ad_model_map_eval(m, when->text, json, size, value, sizeof value) == AD_OK && !strcmp(value, "true"))
+        if (when && ad_model_map_eval(m, when, json, size, value, sizeof value) == AD_OK && !strcmp(value, "true"))
             found = family;
     }
     return found;
@@ -271,7 +277,7 @@ ad_status ad_model_map_config(const ad_model *m, const char *family, const char 
     const ad_node *config = node ? ad_node_find(node, "config") : NULL;
     for (int i = 0; config && config->kind == AD_NODE_MAP && i < config->n; i++) {
         char setting[TEXT];
-        const char *name = config->keys[i]->text, *expression = config->items[i]->text;
+        const char *name = config->keys[i]->text, *expression = scalar(config->items[i]);
         size_t used = 0;
         bool fits = append(setting, sizeof setting, &used, name, strlen(name)) && append(setting, sizeof setting, &used, "=", 1);
         if (!expression || !fits)
@@ -287,10 +293,10 @@ ad_status ad_model_map_entry(const ad_model *m, const char *family, const char *
                              size_t out_size)
 {
     const ad_node *node = family_node(m, family);
-    const ad_node *value = node ? ad_node_find(node, entry) : NULL;
-    if (!value || !value->text)
+    const char *value = node ? scalar(ad_node_find(node, entry)) : NULL;
+    if (!value)
         return AD_FAIL(ad_ctx_error(m->ctx), EUSAGE, "%s: map: family '%s' has no entry '%s'", ad_model_file(m), family, entry);
-    return ad_model_map_eval(m, value->text, json, size, out, out_size);
+    return ad_model_map_eval(m, value, json, size, out, out_size);
 }
 
 bool ad_model_map_has(const ad_model *m, const char *family, const char *table)
@@ -308,8 +314,9 @@ bool ad_model_map(const ad_model *m, const char *family, const char *table, cons
         return false;
     for (int i = 0; i < rules->n; i++) {
         captures c = { 0 };
-        if (rules->items[i]->text && match(rules->keys[i]->text, name, &c))
-            return expand(m, ad_node_find(node, "words"), &c, rules->items[i]->text, out, size);
+        const char *template = scalar(rules->items[i]);
+        if (template && match(rules->keys[i]->text, name, &c))
+            return expand(m, ad_node_find(node, "words"), &c, template, out, size);
     }
     return false;
 }

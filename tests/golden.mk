@@ -6,8 +6,10 @@ tests_golden_CPPFLAGS = $(AM_CPPFLAGS) -DGOLDEN_ZOO='"$(abs_top_srcdir)/models/z
 TESTS += tests/golden.sh
 EXTRA_DIST += tests/golden.sh tests/goldens/README.md models/zoo/README.md
 if HAVE_CMOCKA
-check_PROGRAMS += tests/test_zoo
-TESTS += tests/test_zoo
+check_PROGRAMS += tests/test_zoo tests/test_map
+TESTS += tests/test_zoo tests/test_map
+tests_test_map_SOURCES = tests/test_map.c
+tests_test_map_LDADD = $(TEST_LIBS)
 tests_test_zoo_SOURCES = tests/test_zoo.c
 tests_test_zoo_LDADD = $(TEST_LIBS)
 endif
