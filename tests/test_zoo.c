@@ -15,20 +15,21 @@
 
 #define MOST_MACS 0.2e9          /* an image, in the tiny profile */
 
-static ad_model *opened(ad_ctx *ctx, const char *name, const char *profile, int n_set, const char *const *set)
+/* What is published must not even be warned about; a reading that is not the default may. */
+static ad_model *opened(ad_ctx *ctx, const char *name, const char *profile, int n_set, const char *const *set, bool warnings)
 {
     char ref[80];
     ad_model *m = NULL;
     ad_diagnostics *d = ad_diagnostics_new();
     snprintf(ref, sizeof ref, "zoo:%s", name);
     ad_status status = ad_model_open(ctx, ref, &(ad_model_options){ .profile = profile, .n_set = n_set, .set = set }, d, &m);
-    if (status != AD_OK || ad_diagnostics_count(d)) {
+    if (status != AD_OK || (ad_diagnostics_count(d) && !warnings)) {
         char *text = ad_diagnostics_text(d, false);
         print_error("%s %s%s%s: %s\n%s\n", ref, profile ? profile : "", n_set ? " " : "", n_set ? set[0] : "", ad_ctx_message(ctx), text ? text : "");
         free(text);
     }
     assert_int_equal(status, AD_OK);
-    assert_int_equal(ad_diagnostics_count(d), 0);
+    assert_true(warnings || ad_diagnostics_count(d) == 0);
     ad_diagnostics_free(d);
     return m;
 }
@@ -49,9 +50,9 @@ static void every_profile_opens(void **state)
     char name[64];
     int n = 0;
     for (int i = 0; ad_zoo_at(NULL, i, name); i++, n++) {
-        ad_model *m = opened(ctx, name, NULL, 0, NULL);
+        ad_model *m = opened(ctx, name, NULL, 0, NULL, false);
         for (int k = 0; ad_model_profile(m, k); k++) {
-            ad_model *profile = opened(ctx, name, ad_model_profile(m, k), 0, NULL);
+            ad_model *profile = opened(ctx, name, ad_model_profile(m, k), 0, NULL, false);
             if (!strcmp(ad_model_profile(m, k), "tiny") && macs(profile) > MOST_MACS)
                 fail_msg("zoo:%s tiny takes %.3g multiply-accumulates an image, at most %.3g are allowed", name, macs(profile), MOST_MACS);
             ad_model_free(profile);
@@ -86,7 +87,7 @@ static void published_counts(void **state)
 {
     ad_ctx *ctx = ad_new(NULL);
     for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
-        ad_model *m = opened(ctx, published[i].name, published[i].profile, published[i].set != NULL, &published[i].set);
+        ad_model *m = opened(ctx, published[i].name, published[i].profile, published[i].set != NULL, &published[i].set, false);
         ad_model_counts counts;
         ad_model_count(m, &counts);
         assert_int_equal(counts.trainable, published[i].trainable);
@@ -111,7 +112,7 @@ static void every_reading_records(void **state)
 {
     ad_ctx *ctx = ad_new(NULL);
     for (size_t i = 0; i < sizeof readings / sizeof *readings; i++) {
-        ad_model *m = opened(ctx, readings[i].name, "tiny", 1, &readings[i].set);
+        ad_model *m = opened(ctx, readings[i].name, "tiny", 1, &readings[i].set, true);
         ad_params *params = NULL;
         ad_recorded *r = NULL;
         ad_tape *t = ad_tape_new(ctx, AD_F32);
