@@ -161,7 +161,8 @@ static double disagreement(const ad_item *item, int classes)
         for (int64_t i = 0; i < pixels; i++) marked += item->masks[k * pixels + i] != 0;
         if (marked == 0) return 0;
     }
-    if (item->readers > 8 || ad_distances(NULL, pixels, classes, item->readers, item->masks, item->readers, item->masks, d) != AD_OK) return 0;
+    if (item->readers > 8) return 0;
+    if (ad_distances(NULL, pixels, classes, item->readers, item->masks, item->readers, item->masks, d) != AD_OK) return 0;
     for (int i = 0; i < item->readers * item->readers; i++) sum += d[i];
     return sum / (item->readers * item->readers);
 }

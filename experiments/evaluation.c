@@ -162,7 +162,8 @@ static ad_status run(scoring *s, const ad__plan *plan, const ad_evaluate_options
             o->watch.tell(o->watch.arg, &(ad_event){ .kind = AD_EVENT_SCORING, .run = plan->name, .done = i + 1, .total = out->images });
     }
     for (int k = 0; k < out->n_metrics; k++) {
-        AD_TRY(ad_summarise(s->error, out->images, s->value[k], s->patient, 0.95, RESAMPLES, (uint64_t)plan->config.seed, &out->summary[k]));
+        AD_TRY(ad_summarise(s->error, out->images, s->value[k], s->patient, 0.95, RESAMPLES, (uint64_t)plan->config.seed,
+                            &out->summary[k]));
         if (out->summary[k].patients > out->patients) out->patients = out->summary[k].patients;
     }
     out->seconds = ad__clock() - from;
@@ -186,8 +187,8 @@ ad_status ad_evaluate(ad_trained *r, const ad_evaluate_options *options, ad_scor
 char *ad_scores_text(const ad_scores *s, const char *title)
 {
     ad_text t = { 0 };
-    ad_text_add(&t, "%s, %s: %lld images, %lld patients, %d samples an image, step %lld        95%% intervals: bootstrap over patients\n", title,
-                ad_split_name(s->split), (long long)s->images, (long long)s->patients, s->samples, (long long)s->step);
+    ad_text_add(&t, "%s, %s: %lld images, %lld patients, %d samples an image, step %lld        95%% intervals: bootstrap over patients\n",
+                title, ad_split_name(s->split), (long long)s->images, (long long)s->patients, s->samples, (long long)s->step);
     ad_text_add(&t, "%-20s %8s    %-18s %6s\n", "metric", "value", "interval", "n");
     for (int k = 0; k < s->n_metrics; k++) {
         const ad_summary *m = &s->summary[k];

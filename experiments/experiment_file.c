@@ -188,7 +188,8 @@ static void read_model(reader *r, const ad_node *node, const ad__config *common)
             snprintf(name, sizeof name, "%.*s", (int)n, p.set[i]);
             add_to_name(&p, name, p.set[i] + n + 1);
         }
-    if (strchr(p.name, '/') || *p.name == '.') report(r, ad_node_find(node, "name"), "bad-value", "a name is a folder's: without '/', not beginning with '.'");
+    if (strchr(p.name, '/') || *p.name == '.')
+        report(r, ad_node_find(node, "name"), "bad-value", "a name is a folder's: without '/', not beginning with '.'");
     else if (swept && swept->kind != AD_NODE_MAP) report(r, swept, "wrong-kind", "expected a mapping of parameters to lists");
     else sweep(r, swept, 0, &p);
     ad__plan_fini(&p);

@@ -19,7 +19,8 @@ static const char *const splits[] = { "train", "val", "test", NULL };
 #define STANDARD_METRICS "ged2, ged2_unbiased, ncc, iou_matched, dice, dice_mean, diversity"
 
 static const ad_attr keys[] = {
-    { "seed", AD_ATTR_INT, AT(seed), 1, 0, MANY, "of initial values, noise, order and augmentation; of the first run, if `seeds` asks for several" },
+    { "seed", AD_ATTR_INT, AT(seed), 1, 0, MANY,
+      "of initial values, noise, order and augmentation; of the first run, if `seeds` asks for several" },
     { "seeds", AD_ATTR_INT, AT(seeds), 1, 1, 1000, "runs of every model, with seeds one after the other" },
     TEXT("data.set", data_set, "synthetic", "name of the data set (adze help data)"),
     TEXT("data.folder", data_folder, "", "where it lies, if it is one of files"),
@@ -103,7 +104,8 @@ static ad_status unknown(ad_error *e, const char *key)
             snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", k->name);
     }
     const char *near = ad_nearest(key, n, names);
-    return AD_FAIL(e, EUSAGE, "%s: no such key; there are %s%s%s%s", key, list, near ? ". Did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return AD_FAIL(e, EUSAGE, "%s: no such key; there are %s%s%s%s", key, list, near ? ". Did you mean '" : "", near ? near : "",
+                   near ? "'?" : "");
 }
 
 static ad_status gather(ad_error *e, ad__config *c, const char *key, const char *name, const char *value)

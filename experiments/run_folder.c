@@ -42,7 +42,8 @@ ad_status ad__folder_make(ad_error *e, const char *path)
     return AD_OK;
 }
 
-static const char *const our_files[] = { "config.yaml", "config.resolved.yaml", "manifest.json", "metrics.csv", "log.jsonl", "scores.json" };
+static const char *const our_files[] = { "config.yaml", "config.resolved.yaml", "manifest.json", "metrics.csv", "log.jsonl",
+                                         "scores.json" };
 #define N_FILES (sizeof our_files / sizeof *our_files)
 
 bool ad__folder_used(const char *directory)
@@ -57,7 +58,8 @@ ad_status ad__folder_remove(ad_error *e, const char *directory)
     char path[2 * AD__PATH], folder[AD__PATH + 8];
     for (size_t i = 0; i < N_FILES; i++) {
         snprintf(path, sizeof path, "%s/%s", directory, our_files[i]);
-        if (unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR) return AD_FAIL(e, EIO, "%s: cannot be removed: %s", path, strerror(errno));
+        if (unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR)
+            return AD_FAIL(e, EIO, "%s: cannot be removed: %s", path, strerror(errno));
     }
     snprintf(folder, sizeof folder, "%s/ckpt", directory);
     DIR *d = opendir(folder);

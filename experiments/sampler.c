@@ -23,7 +23,8 @@ ad_status ad__drawn_init(ad_error *e, ad__drawn *d, ad_trained *r, const ad_item
 {
     size_t pixels = (size_t)item->height * (size_t)item->width;
     int classes = ad_trained_classes(r);
-    *d = (ad__drawn){ .n = n, .labels = malloc(pixels * (size_t)n), .probabilities = malloc(pixels * (size_t)n * (size_t)classes * sizeof(float)),
+    *d = (ad__drawn){ .n = n, .labels = malloc(pixels * (size_t)n),
+                      .probabilities = malloc(pixels * (size_t)n * (size_t)classes * sizeof(float)),
                       .mean = malloc(pixels * (size_t)classes * sizeof(double)), .uncertainty = malloc(pixels * sizeof(double)) };
     ad_status s = AD_OK;
     if (!d->labels || !d->probabilities || !d->mean || !d->uncertainty)

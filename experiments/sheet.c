@@ -30,7 +30,9 @@ static const struct { char letter; const char *points; } font[] = {
 };
 
 /* One colour a reader, told apart on grey. */
-static const uint8_t reader_colours[][3] = { { 255, 80, 60 }, { 60, 220, 90 }, { 80, 150, 255 }, { 255, 210, 40 }, { 230, 90, 230 }, { 60, 220, 220 } };
+static const uint8_t reader_colours[][3] = {
+    { 255, 80, 60 }, { 60, 220, 90 }, { 80, 150, 255 }, { 255, 210, 40 }, { 230, 90, 230 }, { 60, 220, 220 },
+};
 #define N_COLOURS (int)(sizeof reader_colours / sizeof *reader_colours)
 
 static uint8_t *at(const ad_image *image, int y, int x)

@@ -69,8 +69,9 @@ static void cell_memory(const ad_row *r, char text[32])
 
 static const column columns[] = {
     { .heading = "GED2", .metric = "ged2" }, { .heading = "NCC", .metric = "ncc" }, { .heading = "Dice", .metric = "dice" },
-    { .heading = "trainable", .cell = cell_trainable }, { .heading = "to sample", .cell = cell_sample }, { .heading = "MAC/sample", .cell = cell_macs },
-    { .heading = "steps", .cell = cell_steps }, { .heading = "s/step", .cell = cell_step_time }, { .heading = "peak MiB", .cell = cell_memory },
+    { .heading = "trainable", .cell = cell_trainable }, { .heading = "to sample", .cell = cell_sample },
+    { .heading = "MAC/sample", .cell = cell_macs }, { .heading = "steps", .cell = cell_steps },
+    { .heading = "s/step", .cell = cell_step_time }, { .heading = "peak MiB", .cell = cell_memory },
 };
 #define N_COLUMNS (int)(sizeof columns / sizeof *columns)
 

@@ -87,11 +87,12 @@ static ad_status build_program(ad_trained *r)
 {
     ad_error *e = ad_ctx_error(r->ctx);
     const char *name = ad_model_has_program(r->model, "sample") ? "sample" : "predict";
-    if (!ad_model_has_program(r->model, name)) return AD_FAIL(e, EUSAGE, "%s has neither a program 'sample' nor 'predict'", ad_model_name(r->model));
+    if (!ad_model_has_program(r->model, name))
+        return AD_FAIL(e, EUSAGE, "%s has neither a program 'sample' nor 'predict'", ad_model_name(r->model));
     r->tape = ad_tape_new(r->ctx, AD_F32);
     if (!r->tape) return AD_ENOMEM;
-    AD_TRY(ad_model_record(r->model, name, r->tape, r->params, &(ad_record_options){ .draws = DRAWS, .mode = AD_MODE_EVAL, .no_commits = true },
-                           &r->recorded));
+    const ad_record_options o = { .draws = DRAWS, .mode = AD_MODE_EVAL, .no_commits = true };
+    AD_TRY(ad_model_record(r->model, name, r->tape, r->params, &o, &r->recorded));
     ad_tensor *logits = ad_recorded_output(r->recorded, "logits");
     if (!logits || ad_tensor_shape(logits)->rank != 4)
         return AD_FAIL(e, EUSAGE, "%s: program '%s' returns no 'logits' [B, height, width, classes]", ad_model_name(r->model), name);

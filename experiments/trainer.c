@@ -331,8 +331,10 @@ static void summarise(trainer *t, ad_trained_info *info)
 static ad_status log_trained(trainer *t, const ad_trained_info *info)
 {
     char members[512];
-    snprintf(members, sizeof members, "\"step\":%lld,\"complete\":%s,\"loss\":%.9g,\"seconds\":%.3f,\"seconds_a_step\":%.6g,\"memory\":%zu,\"sha256\":\"%s\"",
-             (long long)info->step, info->complete ? "true" : "false", info->loss, info->seconds, info->seconds_a_step, info->memory, info->hash);
+    snprintf(members, sizeof members,
+             "\"step\":%lld,\"complete\":%s,\"loss\":%.9g,\"seconds\":%.3f,\"seconds_a_step\":%.6g,\"memory\":%zu,\"sha256\":\"%s\"",
+             (long long)info->step, info->complete ? "true" : "false", info->loss, info->seconds, info->seconds_a_step, info->memory,
+             info->hash);
     return ad__log_event(&t->log, "trained", members);
 }
 
@@ -394,7 +396,8 @@ ad_status ad_train(ad_experiment *x, int i, const char *directory, const ad_trai
     if (i < 0 || i >= x->n) return AD_FAIL(ad_ctx_error(x->ctx), EUSAGE, "the experiment has %d runs, there is no run %d", x->n, i);
     trainer *t = calloc(1, sizeof *t);
     if (!t) return AD_FAIL(ad_ctx_error(x->ctx), ENOMEM, "no memory for a training run");
-    *t = (trainer){ .x = x, .plan = &x->plans[i], .options = options ? options : &none, .error = ad_ctx_error(x->ctx), .directory = directory };
+    *t = (trainer){ .x = x, .plan = &x->plans[i], .options = options ? options : &none, .error = ad_ctx_error(x->ctx),
+                    .directory = directory };
     ad_status s = set_up(t, i);
     if (s == AD_OK) s = train(t, out);
     if (s == AD_OK)
