@@ -435,13 +435,17 @@ static void check_memory(const pair *p, int context)
     drop(&b);
 }
 
-/* The sample with its leading axis (and those of equal size in other inputs) long enough for several threads. */
-static ad_sample enlarged(const ad_sample *s)
+/* The sample with its leading axis (and those of equal size in other data operands) long enough for several threads. */
+static ad_sample enlarged(const ad_op *op, const ad_sample *s)
 {
     ad_sample big = *s;
+    int operands = 0;
+    while (op->operands[operands].name) operands++;
     int64_t count = s->n_in > 0 && s->in[0].rank > 0 ? ad_count(&s->in[0]) : 0, times = count > 0 ? 50000 / count + 1 : 1;
-    for (int i = 0; i < s->n_in; i++)
-        if (count > 0 && s->in[i].rank > 0 && s->in[i].dim[0] == s->in[0].dim[0]) big.in[i].dim[0] *= times;
+    for (int i = 0; i < s->n_in; i++) {
+        bool data = op->operands[i < operands ? i : operands - 1].role == AD_DATA;
+        if (data && count > 0 && s->in[i].rank > 0 && s->in[i].dim[0] == s->in[0].dim[0]) big.in[i].dim[0] *= times;
+    }
     return big;
 }
 
@@ -458,7 +462,7 @@ static void check_bits(const pair *p)
     expect_same_bits(p, &small, evaluate(&b, PLAINLY_PLANNED), "planned without chains, sharing and reuse against define-by-run");
     free(small.bytes);
     drop(&b);
-    ad_sample big = enlarged(p->sample);
+    ad_sample big = enlarged(p->op, p->sample);
     const ad_sample *s = build(&b, AVX512, AD_F32, p->op, &big, ~0u) ? &big : p->sample;
     if (s == p->sample) assert_true(build(&b, AVX512, AD_F32, p->op, s, ~0u));
     values one = evaluate(&b, PLANNED);
