@@ -130,10 +130,10 @@ want 4 'step-000000004.safetensors' evaluate a --checkpoint $file
 train 6 'value became infinite' inf --set data.folder=good --set train.steps=20 --set train.lr=1e6
 grep -q 'phiseg.yaml:[0-9]*:[0-9]*' err && grep -q 'items  *lidc_' err || fail "the message names neither model line nor items"
 # shellcheck disable=SC2086
-"$adze" train zoo:phiseg -o stopped $small --set data.folder=good --set train.steps=100000 >out 2>err </dev/null &
+"$adze" train zoo:phiseg -o stopped $small --set data.folder=good --set train.steps=100000 >out 2>stopped.err </dev/null &
 pid=$!
 tries=0
-while ! grep -q ' step=' err && kill -0 $pid 2>/dev/null && [ $tries -lt 3000 ]; do
+while ! grep -q ' step=' stopped.err 2>/dev/null && kill -0 $pid 2>/dev/null && [ $tries -lt 3000 ]; do
     sleep 0.02
     tries=$((tries + 1))
 done
