@@ -15,4 +15,4 @@ libcore_la_SOURCES += \
 	experiments/table.c \
 	experiments/trained.c \
 	experiments/trainer.c
-EXTRA_DIST += experiments/README.md
+EXTRA_DIST += experiments/README.md docs/results.md
