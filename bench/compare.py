@@ -24,6 +24,7 @@ TUNED = {
 class Child:
     def __init__(self, command, env=None):
         environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
+        environment.setdefault("ADZE_ZOO", os.path.join(HERE, os.pardir, "models", "zoo"))
         environment.update(env or {})
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=HERE)
         self.hello = json.loads(self.process.stdout.readline())
@@ -55,8 +56,9 @@ def main():
         for c in children.values():
             c.ask("step")
         rows = []
-        for _ in range(rounds):
+        for i in range(rounds):
             rows.append({"probe": ours.ask("probe")["gflops"], **{name: c.ask("step") for name, c in children.items()}})
+            print(f"round {i + 1} of {rounds}: " + ", ".join(f"{n} {rows[-1][n]['seconds']:.2f} s" for n in children), file=sys.stderr)
         best = max(r["probe"] for r in rows)
         kept = [r for r in rows if r["probe"] >= 0.85 * best] or rows
         median = {n: statistics.median(r[n]["seconds"] for r in kept) for n in children}
