@@ -13,6 +13,8 @@ op_files_basic = \
 	ops/concat.c \
 	ops/cos.c \
 	ops/cross_entropy.c \
+	ops/cumprod.c \
+	ops/cumsum.c \
 	ops/dice.c \
 	ops/div.c \
 	ops/drop_path.c \
@@ -23,8 +25,10 @@ op_files_basic = \
 	ops/exp.c \
 	ops/expm1.c \
 	ops/fill.c \
+	ops/flip.c \
 	ops/floor.c \
 	ops/gather.c \
+	ops/gather_along.c \
 	ops/gelu.c \
 	ops/gelu_slope.c \
 	ops/greater.c \
@@ -52,8 +56,10 @@ op_files_basic = \
 	ops/permute.c \
 	ops/pow.c \
 	ops/power.c \
+	ops/prod.c \
 	ops/rearrange.c \
 	ops/reciprocal.c \
+	ops/recurrence.c \
 	ops/relu.c \
 	ops/reshape.c \
 	ops/roll.c \
@@ -62,6 +68,7 @@ op_files_basic = \
 	ops/scale.c \
 	ops/scale_gradient.c \
 	ops/scatter_add.c \
+	ops/scatter_along.c \
 	ops/shift.c \
 	ops/sigmoid.c \
 	ops/sign.c \
@@ -72,6 +79,7 @@ op_files_basic = \
 	ops/softmax_cross_entropy.c \
 	ops/softmax_cross_entropy_gradient.c \
 	ops/softplus.c \
+	ops/sort.c \
 	ops/sqrt.c \
 	ops/square.c \
 	ops/stop_gradient.c \
@@ -81,14 +89,17 @@ op_files_basic = \
 	ops/sum_to.c \
 	ops/tanh.c \
 	ops/tile_to.c \
+	ops/topk.c \
 	ops/topk_cross_entropy.c \
 	ops/topk_mask.c \
+	ops/tril.c \
 	ops/uniform.c \
 	ops/var.c \
 	ops/where.c
 
 # convolution, products, norms, pooling, resizing, attention
 op_files_layers = \
+	ops/adaptive_max_pool.c \
 	ops/attention.c \
 	ops/attention_gradient.c \
 	ops/avg_pool.c \
@@ -136,6 +147,7 @@ op_files = $(op_files_basic) $(op_files_layers) $(op_files_update)
 headers += ops/ops.h
 include ops/kernels/local.mk
 libcore_la_SOURCES += $(op_files) \
+	ops/along.c ops/along.h \
 	ops/elementwise.c ops/elementwise.h \
 	ops/loss.c ops/loss.h \
 	ops/move.c ops/move.h \

@@ -59,12 +59,16 @@ AD_API ad_tensor *ad_straight_through(ad_tape *t, ad_tensor *value, ad_tensor *s
 typedef struct ad_fill_attr { ad_ints shape; double value; } ad_fill_attr;
 typedef struct ad_shape_attr { ad_ints shape; } ad_shape_attr;              /* reshape, broadcast_to, sum_to */
 typedef struct ad_axes_attr { ad_ints axes; } ad_axes_attr;                 /* permute, flip */
-typedef struct ad_axis_attr { int64_t axis; } ad_axis_attr;                 /* concat, argmax, cumsum */
+typedef struct ad_axis_attr { int64_t axis; } ad_axis_attr;                 /* concat, argmax, cumprod */
+typedef struct ad_scan_attr { int64_t axis; bool reverse; } ad_scan_attr;   /* cumsum, recurrence */
+typedef struct ad_along_attr { int64_t axis, size; } ad_along_attr;         /* gather_along, scatter_along (which reads size) */
+typedef struct ad_order_attr { int64_t axis, k; bool descending; } ad_order_attr;   /* sort, topk (which reads k) */
+typedef struct ad_tril_attr { int64_t diagonal; } ad_tril_attr;
 typedef struct ad_slice_attr { int64_t axis, start, count, step; } ad_slice_attr;
 typedef struct ad_pad_attr { int64_t axis, before, after, step; double value; } ad_pad_attr;
 typedef struct ad_roll_attr { ad_ints shift, axes; } ad_roll_attr;
 typedef struct ad_scatter_add_attr { int64_t rows; } ad_scatter_add_attr;
-typedef struct ad_one_hot_attr { int64_t classes; } ad_one_hot_attr;
+typedef struct ad_one_hot_attr { int64_t classes; ad_ints ignore; } ad_one_hot_attr;   /* labels of ignore become zeros */
 typedef struct ad_rearrange_attr { char pattern[AD_ATTR_TEXT_SIZE], sizes[AD_ATTR_TEXT_SIZE]; } ad_rearrange_attr;
 AD_API ad_tensor *ad_fill(ad_tape *t, const ad_shape *shape, double value);
 AD_API ad_tensor *ad_reshape(ad_tape *t, ad_tensor *x, const ad_shape *shape);
@@ -80,6 +84,18 @@ AD_API ad_tensor *ad_roll(ad_tape *t, ad_tensor *x, int axis, int64_t shift);
 AD_API ad_tensor *ad_roll_with(ad_tape *t, ad_tensor *x, const ad_roll_attr *attr);
 AD_API ad_tensor *ad_gather(ad_tape *t, ad_tensor *table, ad_tensor *index);          /* rows of [R, ...] by I32 [..] */
 AD_API ad_tensor *ad_scatter_add(ad_tape *t, ad_tensor *rows, ad_tensor *index, int64_t n_rows);   /* its adjoint */
+/* Elements of x along one axis by I32 places, each line by its own; and its adjoint, which adds. */
+AD_API ad_tensor *ad_gather_along(ad_tape *t, ad_tensor *x, ad_tensor *index, int axis);
+AD_API ad_tensor *ad_scatter_along(ad_tape *t, ad_tensor *x, ad_tensor *index, int axis, int64_t size);
+/* Output 1, the places, by ad_record or ad_apply. */
+AD_API ad_tensor *ad_sort(ad_tape *t, ad_tensor *x, int axis, bool descending);
+AD_API ad_tensor *ad_topk(ad_tape *t, ad_tensor *x, int64_t k, int axis, bool largest);
+AD_API ad_tensor *ad_flip(ad_tape *t, ad_tensor *x, const ad_ints *axes);             /* NULL: all */
+AD_API ad_tensor *ad_tril(ad_tape *t, ad_tensor *x, int64_t diagonal);
+AD_API ad_tensor *ad_cumsum(ad_tape *t, ad_tensor *x, int axis, bool reverse);
+AD_API ad_tensor *ad_cumprod(ad_tape *t, ad_tensor *x, int axis);
+/* y_i = a_i y_(i-1) + b_i along the axis, y_0 = b_0. */
+AD_API ad_tensor *ad_recurrence(ad_tape *t, ad_tensor *a, ad_tensor *b, int axis, bool reverse);
 AD_API ad_tensor *ad_one_hot(ad_tape *t, ad_tensor *labels, int64_t classes);         /* I32 [..] -> real [.., classes] */
 AD_API ad_tensor *ad_argmax(ad_tape *t, ad_tensor *x, int axis);                      /* I32; ties go to the lower index */
 AD_API ad_tensor *ad_tile_to(ad_tape *t, ad_tensor *x, ad_tensor *like);   /* [N,C] or [N,1..,C] over the inner axes of `like` */
@@ -89,7 +105,7 @@ AD_API ad_tensor *ad_rearrange(ad_tape *t, ad_tensor *x, const char *pattern, co
 /* ---- reductions; axes NULL or empty: all; keep leaves size-1 axes ---- */
 
 typedef struct ad_reduce_attr { ad_ints axes; bool keep, unbiased; } ad_reduce_attr;   /* unbiased: var only */
-#define AD_REDUCE_MAP(X) X(sum) X(mean) X(max) X(min) X(logsumexp)
+#define AD_REDUCE_MAP(X) X(sum) X(mean) X(max) X(min) X(logsumexp) X(prod)
 #define X(name) AD_API ad_tensor *ad_##name(ad_tape *t, ad_tensor *x, const ad_ints *axes, bool keep);
 AD_REDUCE_MAP(X)
 #undef X
@@ -194,10 +210,11 @@ typedef struct ad_pool_attr {
     ad_ints kernel, stride, padding, dilation;   /* stride empty: the kernel; dilation: max_pool only */
     bool ceil_mode;             /* a last window that is only partly inside counts */
     bool count_include_pad;     /* avg_pool: the divisor counts the padding */
-    ad_ints size;               /* gradient ops: spatial sizes of the input */
+    ad_ints size;               /* gradient ops: spatial sizes of the input; adaptive_max_pool: of the result */
 } ad_pool_attr;
 AD_API ad_tensor *ad_avg_pool(ad_tape *t, ad_tensor *x, const ad_pool_attr *attr);
 AD_API ad_tensor *ad_max_pool(ad_tape *t, ad_tensor *x, const ad_pool_attr *attr);
+AD_API ad_tensor *ad_adaptive_max_pool(ad_tape *t, ad_tensor *x, const ad_ints *size);   /* output 1, the places, by ad_record */
 AD_API ad_tensor *ad_global_avg_pool(ad_tape *t, ad_tensor *x);     /* [N,..,C] -> [N,1..,C] */
 
 typedef enum ad_resize_mode {

@@ -119,6 +119,59 @@ static void nans_stay(void **state)
     }
 }
 
+static ad_tensor *numbered(ad_tape *t, const char *op, const char *attributes, ad_tensor *x)
+{
+    _Alignas(16) char attr[1024];
+    const ad_op *o = ad_op_find(ctx, op);
+    ad_tensor *out[AD_MAX_OUTPUTS] = { NULL };
+    assert_int_equal(ad_attr_parse(ad_ctx_error(ctx), o, attributes, attr), AD_OK);
+    assert_int_equal(ad_record(t, o, attr, 1, &x, out), AD_OK);
+    return out[1];
+}
+
+/* Equal numbers stay in their order, either way; NaNs come last, either way. The adjoint of a chosen one is not shared. */
+static void sorting_is_stable(void **state)
+{
+    ad_tape *t = ad_tape_new(ctx, AD_F64);
+    ad_tensor *x = ad_input(t, "x", &(ad_shape){ 1, { 6 } }), *g = NULL;
+    assert_int_equal(ad_set(x, (const double[]){ 2, NAN, 1, 2, -INFINITY, 1 }), AD_OK);
+    expect(numbered(t, "sort", "", x), 6, (const double[]){ 4, 2, 5, 0, 3, 1 });
+    expect(numbered(t, "sort", "descending=true", x), 6, (const double[]){ 0, 3, 2, 5, 4, 1 });
+    expect(numbered(t, "topk", "k=3", x), 3, (const double[]){ 0, 3, 2 });
+    expect(numbered(t, "topk", "k=2, largest=false", x), 2, (const double[]){ 4, 2 });
+    assert_true(isnan(ad_value(ad_sort(t, x, 0, false), 5)));
+    assert_int_equal(ad_gradients(t, ad_sum(t, ad_topk(t, x, 1, 0, true), NULL, false), 1, &x, &g), AD_OK);
+    expect(g, 6, (const double[]){ 1, 0, 0, 0, 0, 0 });
+    ad_tape_free(t);
+}
+
+/* One zero: the derivative by it is the product of the others; two zeros: all are zero. A rule that divides gives NaNs. */
+static void products_with_zeros_have_gradients(void **state)
+{
+    ad_tape *t = ad_tape_new(ctx, AD_F64);
+    ad_tensor *x = ad_input(t, "x", &(ad_shape){ 2, { 2, 3 } }), *g = NULL;
+    const ad_ints rows = { 1, { 1 } };
+    assert_int_equal(ad_set(x, (const double[]){ 2, 0, 3, 0, 5, 0 }), AD_OK);
+    ad_tensor *y = ad_prod(t, x, &rows, false);
+    expect(y, 2, (const double[]){ 0, 0 });
+    assert_int_equal(ad_gradients(t, ad_sum(t, y, NULL, false), 1, &x, &g), AD_OK);
+    expect(g, 6, (const double[]){ 0, 6, 0, 0, 0, 0 });
+    assert_int_equal(ad_gradients(t, ad_sum(t, ad_cumprod(t, x, 1), NULL, false), 1, &x, &g), AD_OK);
+    expect(g, 6, (const double[]){ 1, 8, 0, 6, 0, 0 });
+    expect(ad_prod(t, ad_fill(t, &(ad_shape){ 2, { 2, 0 } }, 7), &rows, false), 2, (const double[]){ 1, 1 });
+    ad_tape_free(t);
+}
+
+static void ignored_labels_are_no_class(void **state)
+{
+    ad_tape *t = ad_tape_new(ctx, AD_F64);
+    ad_tensor *labels = ad_input(t, "labels", &(ad_shape){ 1, { 3 }, AD_I32 });
+    assert_int_equal(ad_set(labels, (const int32_t[]){ 1, 255, 0 }), AD_OK);
+    const ad_one_hot_attr attr = { .classes = 2, .ignore = { 1, { 255 } } };
+    expect(ad_record_one(t, ad_op_find(ctx, "one_hot"), &attr, 1, &labels), 6, (const double[]){ 0, 1, 0, 0, 1, 0 });
+    ad_tape_free(t);
+}
+
 /* ---- by hand ---- */
 
 static void losses_by_hand(void **state)
@@ -181,6 +234,8 @@ static void wrong_indexes_are_refused_at_run_time(void **state)
         assert_int_equal(ad_set(index, cases[i].index), AD_OK);
         assert_int_equal(ad_data(ad_gather(t, table, index)) != NULL, cases[i].fine);
         assert_int_equal(ad_data(ad_one_hot(t, index, 3)) != NULL, cases[i].fine);
+        assert_int_equal(ad_data(ad_gather_along(t, table, index, 0)) != NULL, cases[i].fine);
+        assert_int_equal(ad_data(ad_scatter_along(t, vector(t, 2, (const double[]){ 1, 2 }), index, 0, 3)) != NULL, cases[i].fine);
         assert_int_equal(ad_ctx_error(ctx)->status, cases[i].fine ? AD_OK : AD_EDATA);
     }
     ad_error_clear(ad_ctx_error(ctx));
@@ -336,7 +391,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adjoints_are_scaled_moved_and_stopped), cmocka_unit_test(ties_go_to_the_first),
-        cmocka_unit_test(ties_share_the_adjoint), cmocka_unit_test(nans_stay), cmocka_unit_test(losses_by_hand),
+        cmocka_unit_test(ties_share_the_adjoint), cmocka_unit_test(sorting_is_stable),
+        cmocka_unit_test(products_with_zeros_have_gradients), cmocka_unit_test(ignored_labels_are_no_class),
+        cmocka_unit_test(nans_stay), cmocka_unit_test(losses_by_hand),
         cmocka_unit_test(rearranges_by_hand), cmocka_unit_test(long_sums_keep_their_digits),
         cmocka_unit_test(wrong_indexes_are_refused_at_run_time), cmocka_unit_test(draws_are_the_stream_of_their_site),
         cmocka_unit_test(dropout_keeps_the_mean_and_its_mask), cmocka_unit_test(wrong_gradients_are_found),

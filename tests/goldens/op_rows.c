@@ -5,6 +5,11 @@
 
 #include "tests/goldens/op_rows.h"
 
+/* The bias of a table that counts its rows is the index into it. */
+#define SWIN_INDEX                                                                                                         \
+    "n = fill( | shape=[{4 * $effective_window * $effective_window - 4 * $effective_window + 1}, 1], value=1); "           \
+    "relative_position_index = relative_position_bias(shift(cumsum(n | axis=0) | amount=-1) | window=$effective_window, heads=1)"
+
 const op_row op_rows[] = {
     /* elementwise, one operand */
     { "unary_abs", "", "x:-", "y = abs(x)", "y:-" },
@@ -105,6 +110,11 @@ const op_row op_rows[] = {
     { "reduce_var_biased", "", "x:-", "y = var(x | axes=$axes, keep=$keepdim)", "y:-" },
     { "reduce_var_unbiased", "", "x:-", "y = var(x | axes=$axes, keep=$keepdim, unbiased=true)", "y:-" },
     { "reduce_std_unbiased", "", "x:-", "y = sqrt(var(x | axes=$axes, keep=$keepdim, unbiased=true))", "y:-" },
+    { "prod", "", "x:-", "y = prod(x | axes=[$dim])", "y:-" },
+    { "cumsum", "", "x:-", "y = cumsum(x | axis=$dim)", "y:-" },
+    { "cumprod", "", "x:-", "y = cumprod(x | axis=$dim)", "y:-" },
+    { "sort", "", "x:-", "y, indices = sort(x | axis=$dim, descending=$descending)", "y:- indices:-" },
+    { "topk", "", "x:-", "y, indices = topk(x | axis=$dim, k=$k, largest=$largest)", "y:- indices:-" },
     { "logsumexp", "", "x:-", "y = logsumexp(x | axes=[$dim])", "y:-" },
     { "argmax", "", "x:-", "y = argmax(x | axis=$dim)", "y:-" },
     { "l_normalize", "p=2.0", "x:-",
@@ -156,6 +166,14 @@ const op_row op_rows[] = {
     { "index_select", "dim=1", "x:- i:n", "y = permute(gather(permute(x | axes=[1, 0]), i) | axes=[1, 0])", "y:-" },
     { "index_select", "dim=2", "x:- i:n", "y = permute(gather(permute(x | axes=[2, 0, 1]), i) | axes=[1, 2, 0])", "y:-" },
     { "max_dim", "", "x:-", "y = max(x | axes=[$dim]); indices = argmax(x | axis=$dim)", "y:- indices:-" },
+    { "max_dim_ties", "", "x:-", "m, indices = topk(x | axis=$dim, k=1); y = reshape(m | shape=[{x.0}])", "y:- indices:-" },
+    { "flip", "", "x:-", "y = flip(x | axes=$dims)", "y:-" },
+    { "rot90", "k=1", "x:-", "y = flip(permute(x | axes=[1, 0]) | axes=0)", "y:-" },
+    { "rot90", "k=2", "x:-", "y = flip(x | axes=$dims)", "y:-" },
+    { "tril", "", "x:-", "y = tril(x | diagonal=$diagonal)", "y:-" },
+    { "gather", "", "x:- i:n", "y = gather_along(x, i | axis=$dim)", "y:-" },
+    { "scatter_add", "dim=1", "x:- i:n s:-", "y = add(x, scatter_along(s, i | axis=1, size={x.1}))", "y:-" },
+    { "scatter_add", "dim=2", "x:- i:n s:-", "y = add(x, scatter_along(s, i | axis=2, size={x.2}))", "y:-" },
     { "one_hot", "", "i:n", "y = one_hot(i | classes=$classes)", "y:-" },
     { "embedding", "", "w:- i:n", "y = gather(w, i)", "y:-" },
     { "pixel_shuffle", "", "x:-",
@@ -214,14 +232,15 @@ const op_row op_rows[] = {
       "y = avg_pool(x | kernel=$kernel, stride=$stride, padding=$padding, ceil_mode=$ceil_mode:false, "
       "count_include_pad=$count_include_pad:true)", "y:i" },
     { "max_pool2d", "", "x:i",
-      "y = max_pool(x | kernel=$kernel, stride=$stride, padding=$padding, dilation=$dilation:1, "
-      "ceil_mode=$ceil_mode:false)", "y:i" },
+      "y, indices = max_pool(x | kernel=$kernel, stride=$stride, padding=$padding, dilation=$dilation:1, "
+      "ceil_mode=$ceil_mode:false)", "y:i indices:i" },
     { "avg_pool3d", "", "x:i",
       "y = avg_pool(x | kernel=$kernel, stride=$stride, padding=$padding, ceil_mode=$ceil_mode:false, "
       "count_include_pad=$count_include_pad:true)", "y:i" },
     { "max_pool3d", "", "x:i",
       "y = max_pool(x | kernel=$kernel, stride=$stride, padding=$padding, dilation=$dilation:1, "
       "ceil_mode=$ceil_mode:false)", "y:i" },
+    { "adaptive_max_pool2d", "", "x:i", "y = adaptive_max_pool(x | size=$output)", "y:i" },
     { "adaptive_avg_pool2d", "output=1", "x:i", "y = global_avg_pool(x)", "y:i" },
     { "adaptive_avg_pool3d", "output=1", "x:i", "y = global_avg_pool(x)", "y:i" },
     { "adaptive_avg_pool2d", "", "x:i", "y = resize(x | size=$output, mode=area)", "y:i" },
@@ -286,8 +305,10 @@ const op_row op_rows[] = {
     { "patch_merge_gather", "x.1=16", "x:-", "y = rearrange(x | pattern=\"b (y p x q) c -> b (y x) (q p c)\", sizes=\"y=2,p=2,q=2\")", "y:-" },
     { "patch_expand", "x.1=12", "x:-", "y = rearrange(x | pattern=\"b (y x) (p q c) -> b (y p x q) c\", sizes=\"y=3,p=$p,q=$p\")", "y:-" },
     { "patch_expand", "x.1=4", "x:-", "y = rearrange(x | pattern=\"b (y x) (p q c) -> b (y p x q) c\", sizes=\"y=2,p=$p,q=$p\")", "y:-" },
+    { "swin_mask_index", "effective_shift=0", "", SWIN_INDEX, "relative_position_index:-" },
     { "swin_mask_index", "", "",
-      "attn_mask = shift_mask( | res=[$height, $width], window=$effective_window, shift=$effective_shift)", "attn_mask:-" },
+      SWIN_INDEX "; attn_mask = shift_mask( | res=[$height, $width], window=$effective_window, shift=$effective_shift)",
+      "relative_position_index:- attn_mask:-" },
 
     /* losses */
     { "cross_entropy", "class_weights=false;ignore_index=-100;label_smoothing=0.0;reduction=mean", "x:i t:n",
@@ -298,6 +319,15 @@ const op_row op_rows[] = {
       "y = cross_entropy(x, "
       "shift(scale(one_hot(t | classes={x.1}) | factor={1 - $label_smoothing}) | amount={$label_smoothing / x.1}) | over=\"@\", "
       "batch=mean, pixels=mean)", "y:-" },
+    /* Weights of classes, ignored labels: the weights of what counts are summed, and the mean is over them. */
+    { "cross_entropy", "class_weights=false;reduction=mean", "x:i t:n",
+      "o = one_hot(t | classes={x.1}, ignore=$ignore_index); "
+      "q = add(scale(o | factor={1 - $label_smoothing}), scale(sum(o | axes=-1, keep=true) | factor={$label_smoothing / x.1})); "
+      "y = neg(div(sum(mul(q, log_softmax(x))), sum(o)))", "y:-" },
+    { "cross_entropy", "class_weights=true;reduction=mean", "x:i t:n w:-",
+      "o = one_hot(t | classes={x.1}, ignore=$ignore_index); v = mul(o, w); "
+      "q = add(scale(v | factor={1 - $label_smoothing}), scale(mul(sum(o | axes=-1, keep=true), w) | factor={$label_smoothing / x.1})); "
+      "y = neg(div(sum(mul(q, log_softmax(x))), sum(v)))", "y:-" },
     { "cross_entropy_soft_target", "", "x:i t:i", "y = cross_entropy(x, t | over=\"@\", batch=mean, pixels=mean)", "y:-" },
     { "nll_loss", "", "x:i t:n", "y = neg(mean(sum(mul(x, one_hot(t | classes={x.1})) | axes=[-1])))", "y:-" },
     { "bce", "", "x:- t:-", "y = neg(mean(add(mul(t, log(x)), mul(shift(neg(t) | amount=1), log1p(neg(x))))))", "y:-" },
@@ -309,6 +339,10 @@ const op_row op_rows[] = {
       "softplus(neg(x))))))", "y:-" },
     { "dice_loss_nnunet", "", "x:i t:n",
       "y = shift(dice(x, one_hot(t | classes={x.1}) | smooth=$smooth, squared=false, batch=$batch_dice, foreground=true) | amount=-1)", "y:-" },
+    { "dice_loss_vnet", "", "x:i t:-",
+      "p = slice(softmax(x) | axis=-1, start=1, count=1); p = reshape(p | shape=[{x.0}, -1]); g = reshape(t | shape=[{x.0}, -1]); "
+      "s = add(sum(square(p) | axes=1), sum(square(g) | axes=1)); "
+      "y = shift(neg(mean(div(scale(sum(mul(p, g) | axes=1) | factor=2), shift(s | amount=1e-5)))) | amount=1)", "y:-" },
     { "dice_loss_transunet", "", "x:i t:n", "y = dice(x, one_hot(t | classes={x.1}) | smooth=$smooth)", "y:-" },
     { "loss_ce_dice_04_06", "", "x:i t:n",
       "o = one_hot(t | classes={x.1}); y = add(scale(cross_entropy(x, o | over=\"@\", batch=mean, "
