@@ -100,6 +100,7 @@ op_files_basic = \
 # convolution, products, norms, pooling, resizing, attention
 op_files_layers = \
 	ops/adaptive_max_pool.c \
+	ops/affine_grid.c \
 	ops/attention.c \
 	ops/attention_gradient.c \
 	ops/avg_pool.c \
@@ -111,10 +112,14 @@ op_files_layers = \
 	ops/conv_by_input.c \
 	ops/conv_by_weight.c \
 	ops/conv_transpose.c \
+	ops/deformable_attention.c \
+	ops/einsum.c \
 	ops/extend.c \
 	ops/extend_gradient.c \
 	ops/fold.c \
 	ops/global_avg_pool.c \
+	ops/grid_cells.c \
+	ops/grid_sample.c \
 	ops/group_norm.c \
 	ops/instance_norm.c \
 	ops/layer_norm.c \
@@ -128,9 +133,10 @@ op_files_layers = \
 	ops/resize.c \
 	ops/resize_gradient.c \
 	ops/shift_mask.c \
+	ops/sine_position.c \
 	ops/unfold.c \
 	ops/upsample.c
-libcore_la_SOURCES += ops/attention_parts.c ops/attention_parts.h ops/columns.c ops/columns.h ops/resample.c ops/resample.h ops/unfolded.c ops/unfolded.h ops/window.c ops/window.h
+libcore_la_SOURCES += ops/attention_parts.c ops/attention_parts.h ops/columns.c ops/columns.h ops/computed.c ops/computed.h ops/grid.h ops/resample.c ops/resample.h ops/unfolded.c ops/unfolded.h ops/window.c ops/window.h
 
 # updates of optimisers
 op_files_update = \

@@ -163,6 +163,8 @@ typedef struct ad_matmul_attr {
     bool transpose_a, transpose_b;
 } ad_matmul_attr;
 AD_API ad_tensor *ad_matmul(ad_tape *t, ad_tensor *a, ad_tensor *b, const ad_matmul_attr *attr);   /* [..,M,K] [..,K,N] */
+typedef struct ad_einsum_attr { char equation[AD_ATTR_TEXT_SIZE]; } ad_einsum_attr;
+AD_API ad_tensor *ad_einsum(ad_tape *t, const char *equation, int n, ad_tensor *const *x);         /* "bhid,bhjd->bhij" */
 AD_API ad_tensor *ad_linear(ad_tape *t, ad_tensor *x, ad_tensor *w, ad_tensor *b);                 /* [..,I] [I,O] [O] or NULL */
 AD_API ad_tensor *ad_channel_sum(ad_tape *t, ad_tensor *x);                                        /* [..,C] -> [C] */
 
@@ -229,6 +231,17 @@ typedef struct ad_resize_attr {
 } ad_resize_attr;
 AD_API ad_tensor *ad_resize(ad_tape *t, ad_tensor *x, const ad_resize_attr *attr);
 AD_API ad_tensor *ad_upsample(ad_tape *t, ad_tensor *x, int64_t factor, ad_resize_mode mode);
+
+/* ---- sampling at given places: ops/grid.h says how they are given ---- */
+
+typedef struct ad_grid_attr {
+    ad_ints size;               /* spatial sizes; grid_sample takes them from x */
+    int mode;                   /* 0: linear between the corners of a cell; 1: the nearest pixel */
+    int padding;                /* 0: zeros; 1: border; 2: reflect */
+    bool corners;               /* -1 and 1 are centres of pixels, else outer edges */
+} ad_grid_attr;
+AD_API ad_tensor *ad_grid_sample(ad_tape *t, ad_tensor *x, ad_tensor *grid, const ad_grid_attr *attr);   /* [N,..,C] at [N,P..,axes] */
+AD_API ad_tensor *ad_affine_grid(ad_tape *t, ad_tensor *theta, const ad_grid_attr *attr);                /* [N,axes,axes+1] */
 
 /* ---- attention ---- */
 

@@ -6,9 +6,8 @@
  * [H - shift, H), columns likewise; two positions of a window belong together if both their regions agree. Without shift nothing is
  * kept apart: a mask of a single window, zero, serves all. The mask is a constant of the tape.
  */
+#include "ops/computed.h"
 #include "ops/window.h"
-
-#include <stdlib.h>
 
 typedef struct mask_attr {
     ad_ints res;
@@ -42,35 +41,31 @@ static int64_t region(const mask_attr *a, int64_t size, int64_t i)
     return i < size - a->window ? 0 : i < size - a->shift ? 1 : 2;
 }
 
+typedef struct mask {
+    const mask_attr *attr;
+    int64_t res[2];
+} mask;
+
 /* Region of position `i` of window `w`. */
-static int64_t region_of(const mask_attr *a, const int64_t res[2], int64_t w, int64_t i)
+static int64_t region_of(const mask *m, int64_t w, int64_t i)
 {
-    int64_t across = res[1] / a->window;
-    int64_t y = w / across * a->window + i / a->window, x = w % across * a->window + i % a->window;
-    return 3 * region(a, res[0], y) + region(a, res[1], x);
+    int64_t side = m->attr->window, across = m->res[1] / side;
+    return 3 * region(m->attr, m->res[0], w / across * side + i / side) + region(m->attr, m->res[1], w % across * side + i % side);
+}
+
+static double element(int64_t k, const void *arg)
+{
+    const mask *m = arg;
+    int64_t n = m->attr->window * m->attr->window, w = k / (n * n);
+    return m->attr->shift && region_of(m, w, k / n % n) != region_of(m, w, k % n) ? APART : 0;
 }
 
 static void expand(ad_tape *t, const void *attr, int n_in, ad_tensor *const *in, ad_tensor **out)
 {
-    const mask_attr *a = attr;
-    int64_t res[2], windows, n = a->window * a->window;
-    if (sizes(NULL, a, res, &windows) != AD_OK) return;
-    bool wide = ad_tape_precision(t) == AD_F64;
-    void *values = calloc((size_t)(windows * n * n), wide ? sizeof(double) : sizeof(float));
-    if (!values) {
-        AD_FAIL(ad_ctx_error(ad_tape_ctx(t)), ENOMEM, "shift_mask: no memory for %lld numbers", (long long)(windows * n * n));
-        return;
-    }
-    for (int64_t k = 0; a->shift && k < windows * n * n; k++) {
-        int64_t w = k / (n * n);
-        if (region_of(a, res, w, k / n % n) == region_of(a, res, w, k % n)) continue;
-        if (wide)
-            ((double *)values)[k] = APART;
-        else
-            ((float *)values)[k] = APART;
-    }
-    out[0] = ad_constant(t, &(ad_shape){ 3, { windows, n, n } }, values);
-    free(values);
+    mask m = { .attr = attr };
+    int64_t windows, n = m.attr->window * m.attr->window;
+    if (sizes(NULL, attr, m.res, &windows) != AD_OK) return;
+    out[0] = ad__computed(t, "shift_mask", &(ad_shape){ 3, { windows, n, n } }, element, &m);
 }
 
 static const ad_attr attrs[] = {

@@ -210,6 +210,33 @@ static void rearranges_by_hand(void **state)
     ad_tape_free(t);
 }
 
+static void einsum_by_hand(void **state)
+{
+    ad_tape *t = ad_tape_new(ctx, AD_F64);
+    double a[6], b[24], c[20], want[20] = { 0 };
+    for (int i = 0; i < 24; i++) {
+        b[i] = ad_normal(1, 0, 0, (uint64_t)i);
+        if (i < 6) a[i] = ad_normal(2, 0, 0, (uint64_t)i);
+        if (i < 20) c[i] = ad_normal(3, 0, 0, (uint64_t)i);
+    }
+    for (int e = 0; e < 5; e++)
+        for (int d = 0; d < 2; d++)
+            for (int i = 0; i < 2; i++)
+                for (int j = 0; j < 3; j++)
+                    for (int k = 0; k < 4; k++)
+                        want[(e * 2 + d) * 2 + i] += a[i * 3 + j] * b[(j * 4 + k) * 2 + d] * c[k * 5 + e];
+    ad_tensor *x[3] = { ad_constant(t, &(ad_shape){ 2, { 2, 3 } }, a), ad_constant(t, &(ad_shape){ 3, { 3, 4, 2 } }, b),
+                        ad_constant(t, &(ad_shape){ 2, { 4, 5 } }, c) };
+    expect(ad_einsum(t, "ij,jkd,ke->edi", 3, x), 20, want);
+    const double m[] = { 1, 2, 3, 4 };
+    ad_tensor *y[2] = { ad_constant(t, &(ad_shape){ 2, { 2, 2 } }, m), ad_constant(t, &(ad_shape){ 2, { 2, 2 } }, m) };
+    expect(ad_einsum(t, "ab,ba->ab", 2, y), 4, (const double[]){ 1, 6, 6, 16 });
+    expect(ad_einsum(t, "ab->b", 1, y), 2, (const double[]){ 4, 6 });
+    expect(ad_einsum(t, "ka,kb->ba", 2, y), 4, (const double[]){ 10, 14, 14, 20 });
+    expect(ad_einsum(t, "ab,cb->ac", 2, y), 4, (const double[]){ 5, 11, 11, 25 });
+    ad_tape_free(t);
+}
+
 /* Ten million additions of 0.1 one after the other give 1087937 in float. Equal numbers are the worst case: every rounding goes the same
  * way, so that a chunk of a column (4096 rows) may lose three of its seven digits; the tree above the chunks loses nothing
  * more. */
@@ -394,7 +421,8 @@ int main(void)
         cmocka_unit_test(ties_share_the_adjoint), cmocka_unit_test(sorting_is_stable),
         cmocka_unit_test(products_with_zeros_have_gradients), cmocka_unit_test(ignored_labels_are_no_class),
         cmocka_unit_test(nans_stay), cmocka_unit_test(losses_by_hand),
-        cmocka_unit_test(rearranges_by_hand), cmocka_unit_test(long_sums_keep_their_digits),
+        cmocka_unit_test(rearranges_by_hand), cmocka_unit_test(einsum_by_hand),
+        cmocka_unit_test(long_sums_keep_their_digits),
         cmocka_unit_test(wrong_indexes_are_refused_at_run_time), cmocka_unit_test(draws_are_the_stream_of_their_site),
         cmocka_unit_test(dropout_keeps_the_mean_and_its_mask), cmocka_unit_test(wrong_gradients_are_found),
         cmocka_unit_test(kinks_are_counted), cmocka_unit_test(whole_tapes_are_checked),

@@ -10,6 +10,20 @@
     "n = fill( | shape=[{4 * $effective_window * $effective_window - 4 * $effective_window + 1}, 1], value=1); "           \
     "relative_position_index = relative_position_bias(shift(cumsum(n | axis=0) | amount=-1) | window=$effective_window, heads=1)"
 
+/* Offsets are given in pixels of each level, whose sizes the reference takes in the order 0, 2, 1. */
+#define DEFORM_OPERANDS                                                                                                    \
+    "q:- v:- reference_points:- spatial_shapes:- sampling_offsets.weight:l sampling_offsets.bias:- attention_weights.weight:l "   \
+    "attention_weights.bias:- value_proj.weight:l value_proj.bias:- output_proj.weight:l output_proj.bias:-"
+#define DEFORM(sizes)                                                                                                      \
+    "n = reshape(concat(slice(spatial_shapes | axis=1, start=0, count=1), slice(spatial_shapes | axis=1, start=2, count=1), "     \
+    "slice(spatial_shapes | axis=1, start=1, count=1) | axis=1) | shape=[1, 1, 1, $levels, 1, 3]); "                              \
+    "o = reshape(linear(q, sampling_offsets.weight, sampling_offsets.bias) | shape=[{q.0}, {q.1}, $heads, $levels, $points, 3]); " \
+    "r = reshape(reference_points | shape=[{q.0}, {q.1}, 1, $levels, 1, 3]); "                                                    \
+    "a = reshape(linear(q, attention_weights.weight, attention_weights.bias) | shape=[{q.0}, {q.1}, $heads, {$levels * $points}]); " \
+    "w = reshape(softmax(a) | shape=[{q.0}, {q.1}, $heads, $levels, $points]); "                                                  \
+    "y = linear(deformable_attention(linear(v, value_proj.weight, value_proj.bias), add(r, div(o, n)), w | "                     \
+    "sizes=\"" sizes "\"), output_proj.weight, output_proj.bias)"
+
 const op_row op_rows[] = {
     /* elementwise, one operand */
     { "unary_abs", "", "x:-", "y = abs(x)", "y:-" },
@@ -192,8 +206,7 @@ const op_row op_rows[] = {
     { "matmul", "shapes=[[4], [2, 4, 3]]", "a:- b:-",
       "y = reshape(matmul(reshape(a | shape=[1, {a.0}]), b) | shape=[{b.0}, {b.2}])", "y:-" },
     { "matmul", "", "a:- b:-", "y = matmul(a, b)", "y:-" },
-    { "einsum", "equation=bhid,bhjd->bhij", "a:- b:-", "y = matmul(a, b | transpose_b=true)", "y:-" },
-    { "einsum", "equation=bijkl,bjl->bik", "a:- b:-", "y = sum(mul(a, reshape(b | shape=[2, 1, 4, 1, 3])) | axes=[2, 4])", "y:-" },
+    { "einsum", "", "a:- b:-", "y = einsum(a, b | equation=\"$equation\")", "y:-" },
     { "weight_std_conv", "unbiased=false", "x:i w:c",
       "v = var(w | axes=[0, 1, 2], keep=true); m = mean(w | axes=[0, 1, 2], keep=true); "
       "y = conv(x, div(sub(w, m), sqrt(shift(v | amount=$eps))))", "y:i" },
@@ -264,6 +277,11 @@ const op_row op_rows[] = {
       "y = resize(x | size=[{int x.2 * $scale_factor}, {int x.3 * $scale_factor}], factor=$scale_factor, "
       "mode=bicubic_half_pixel)", "y:i" },
 
+    { "grid_sample2d", "mode=nearest", "x:i g:-", "y = grid_sample(x, g | mode=nearest, padding=zeros, corners=$align_corners)", "y:i" },
+    { "grid_sample2d", "padding_mode=reflection", "x:i g:-", "y = grid_sample(x, g | padding=reflect, corners=$align_corners)", "y:i" },
+    { "grid_sample2d", "", "x:i g:-", "y = grid_sample(x, g | padding=$padding_mode, corners=$align_corners)", "y:i" },
+    { "grid_sample3d", "", "x:i g:-", "y = grid_sample(x, g | padding=$padding_mode, corners=$align_corners)", "y:i" },
+    { "affine_grid", "", "t:-", "y = affine_grid(t | size=[$out[2], $out[3]], corners=$align_corners)", "y:-" },
     { "pad_reflect", "pad_last_dim_first#=2", "x:i",
       "y = extend(x | before=$pad_last_dim_first[0], after=$pad_last_dim_first[1], mode=reflect)", "y:i" },
     { "pad_reflect", "pad_last_dim_first#=4", "x:i",
@@ -300,6 +318,9 @@ const op_row op_rows[] = {
       "p = linear(x, wqkv, bqkv); q = slice(p | axis=-1, start=0, count={x.2}); k = slice(p | axis=-1, start={x.2}, "
       "count={x.2}); v = slice(p | axis=-1, start={2 * x.2}, count={x.2}); o = attention(q, k, v, bias, "
       "mask | heads=$heads); y = linear(o, wo, bo)", "y:-" },
+    { "sine_position_3d", "", "", "pos = sine_position( | size=$shape, channels=$hidden, temperature=$temperature, normalize=$normalize)", "pos:i" },
+    { "ms_deform_attn_3d", "q.1=72", DEFORM_OPERANDS, DEFORM("3x4x5, 2x2x3"), "y:-" },
+    { "ms_deform_attn_3d", "q.1=22", DEFORM_OPERANDS, DEFORM("2x3x3, 1x2x2"), "y:-" },
     { "relative_position_bias", "", "table:- idx:n", "y = relative_position_bias(table | window=$window, heads=$heads)", "y:-" },
     { "patch_merge_gather", "x.1=48", "x:-", "y = rearrange(x | pattern=\"b (y p x q) c -> b (y x) (q p c)\", sizes=\"y=3,p=2,q=2\")", "y:-" },
     { "patch_merge_gather", "x.1=16", "x:-", "y = rearrange(x | pattern=\"b (y p x q) c -> b (y x) (q p c)\", sizes=\"y=2,p=2,q=2\")", "y:-" },

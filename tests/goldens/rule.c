@@ -22,6 +22,15 @@ static size_t name_size(const char *s)
     return n;
 }
 
+/* The name of a value may be that of an operand with dots in it. */
+static size_t value_name_size(const char *s)
+{
+    size_t n = 0;
+    while (name_char(s[n]) || s[n] == '.')
+        n++;
+    return n;
+}
+
 static void copy_name(char *to, size_t size, const char *from, size_t n)
 {
     if (n >= size)
@@ -234,6 +243,7 @@ static bool operand(rule *r, const char **s, ad_tensor **x)
         return ok;
     }
     char name[32];
+    n = value_name_size(*s);
     copy_name(name, sizeof name, *s, n);
     *s += n;
     *x = rule_find(r, name);
