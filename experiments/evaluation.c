@@ -86,6 +86,7 @@ static ad_status score_image(scoring *s, int64_t i)
     const ad_case c = {
         .pixels = (int64_t)s->item.height * s->item.width, .classes = ad_trained_classes(s->trained), .n_samples = out->samples,
         .n_readers = s->item.readers, .samples = s->labels, .readers = s->item.masks, .probabilities = s->probabilities,
+        .lattice = { 2, { s->item.height, s->item.width }, { 1, 1 } },
     };
     for (int k = 0; k < out->n_metrics; k++)
         if (ad_score(s->error, out->metric[k], &c, &s->value[k][i]) != AD_OK) return ad_error_prefix(s->error, "%s", s->item.name);

@@ -8,6 +8,8 @@ metric_files = \
 	metrics/dice.c \
 	metrics/dice_synapse.c \
 	metrics/dice_mean.c \
+	metrics/hd95.c \
+	metrics/hd95_synapse.c \
 	metrics/diversity.c \
 	metrics/diversity_distinct.c \
 	metrics/reader_distance.c
@@ -19,6 +21,7 @@ libcore_la_SOURCES += $(metric_files) \
 	metrics/distances.c \
 	metrics/assign.c \
 	metrics/maps.c \
+	metrics/surface.c \
 	metrics/summary.c
 headers += metrics/metrics.h
 

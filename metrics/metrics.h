@@ -19,6 +19,13 @@
 extern "C" {
 #endif
 
+/* Where pixels lie, the last axis running fastest: an image or a volume. */
+typedef struct ad_lattice {
+    int rank;                     /* 1 to 3; 0: not known */
+    int64_t size[3];
+    double spacing[3];            /* from one pixel to the next along an axis */
+} ad_lattice;
+
 /* One image: what was sampled for it and what the readers drew. */
 typedef struct ad_case {
     int64_t pixels;
@@ -27,6 +34,7 @@ typedef struct ad_case {
     const uint8_t *samples;       /* [n_samples, pixels]: arg-max maps */
     const uint8_t *readers;       /* [n_readers, pixels] */
     const float *probabilities;   /* [n_samples, pixels, classes]: softmax maps, or NULL */
+    ad_lattice lattice;           /* of the pixels; needed by scores of borders */
 } ad_case;
 
 /* One score: metrics/NAME.c holds the descriptor ad_metric_NAME, metrics/local.mk the list. */
@@ -36,6 +44,7 @@ typedef struct ad_metric {
     const char *doc;              /* formula, rules and source, one line */
     int better;                   /* 1: higher is better, -1: lower is, 0: neither (how much samples differ) */
     bool probabilities;           /* needs c->probabilities */
+    bool lattice;                 /* needs c->lattice */
     ad_status (*score)(ad_error *e, const ad_case *c, double *value);
 } ad_metric;
 
@@ -52,6 +61,9 @@ typedef struct ad_metric {
  *   dice_synapse       the same by the rule of the Synapse tables: sample non-empty and reader empty: 1; sample empty: 0
  *   dice_mean          the label of largest mean probability (or vote, without probabilities) against each reader, mean over
  *                      readers and over all classes with background
+ *   hd95               95th percentile of the distances between the borders, both directions joined, mean over samples, readers and F;
+ *                      pairs with an empty mask are left out, NAN if all are
+ *   hd95_synapse       the same by the rule of the Synapse tables: pairs with an empty mask count as 0
  *   diversity          mean d(s,s') over all ordered pairs
  *   diversity_distinct mean d(s,s') over distinct pairs; NAN for one sample
  *   reader_distance    mean d(g,g') over all ordered pairs: what `diversity` should come to
@@ -68,6 +80,15 @@ typedef enum ad_dice_rule { AD_DICE_OVERLAP, AD_DICE_SYNAPSE } ad_dice_rule;
 /* IoU and Dice of one label of two maps: a is the prediction, b the reference. */
 AD_API double ad_iou(int64_t pixels, const uint8_t *a, const uint8_t *b, int label);
 AD_API double ad_dice_overlap(int64_t pixels, const uint8_t *a, const uint8_t *b, int label, ad_dice_rule rule);
+/* Distances between the borders of one label of two maps, in the lattice's unit: a border pixel has a neighbour along an axis that is
+ * not of the label, or lies at the edge of the image. All NAN if either map lacks the label. */
+typedef struct ad_surface {
+    double hd, hd95;              /* largest and 95th percentile of both directed lists joined */
+    double asd, assd;             /* mean from a to b; mean of both lists joined */
+} ad_surface;
+AD_API AD_CHECKED ad_status ad_surface_distance(ad_error *e, const ad_lattice *g, const uint8_t *a, const uint8_t *b, int label, ad_surface *out);
+/* out[pixels]: distance of each pixel to the nearest one of the label, INFINITY if there is none. */
+AD_API AD_CHECKED ad_status ad_distance_map(ad_error *e, const ad_lattice *g, const uint8_t *map, int label, double *out);
 /* out[n_a, n_b] = d(a_i, b_j). Labels as bit masks and population counts: 100 samples of 128x128 against each other in milliseconds. */
 AD_API AD_CHECKED ad_status ad_distances(ad_error *e, int64_t pixels, int classes, int n_a, const uint8_t *a, int n_b, const uint8_t *b,
                                          double *out);

@@ -17,4 +17,8 @@ AD_CHECKED ad_status ad__case_sums(ad_error *e, const ad_case *c, ad__sums *sums
 /* Mean over samples, readers and foreground labels of the Dice coefficient. */
 double ad__mean_dice(const ad_case *c, ad_dice_rule rule);
 
+/* Mean over samples, readers and foreground labels of the 95th percentile of the border distances. Pairs with an empty mask count as
+ * 0, or are left out (all of them: NAN). */
+AD_CHECKED ad_status ad__mean_hd95(ad_error *e, const ad_case *c, bool empty_is_0, double *value);
+
 #endif

@@ -38,5 +38,12 @@ ad_status ad_score(ad_error *e, const ad_metric *m, const ad_case *c, double *va
     AD_TRY(labels_check(e, m->name, "samples", c->n_samples, c, c->samples));
     AD_TRY(labels_check(e, m->name, "readers", c->n_readers, c, c->readers));
     if (m->probabilities && !c->probabilities) return AD_FAIL(e, EUSAGE, "%s: needs the samples' probabilities, not only labels", m->name);
+    if (m->lattice) {
+        int64_t pixels = 1;
+        for (int i = 0; i < c->lattice.rank; i++) pixels *= c->lattice.size[i];
+        if (c->lattice.rank < 1 || pixels != c->pixels)
+            return AD_FAIL(e, EUSAGE, "%s: the lattice has %d axes with %lld pixels; need one of the case's %lld", m->name, c->lattice.rank,
+                           (long long)pixels, (long long)c->pixels);
+    }
     return m->score(e, c, value);
 }

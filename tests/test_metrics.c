@@ -247,6 +247,104 @@ static void bad_cases_are_refused(void **state)
     assert_null(ad_metric_find("gde2"));
 }
 
+/* Borders and distances by their definitions, pair by pair. */
+static int64_t brute_border(const ad_lattice *g, const uint8_t *map, double (*at)[3])
+{
+    int64_t count = 0, size[3] = { 1, 1, 1 }, p[3];
+    for (int k = 0; k < g->rank; k++) size[3 - g->rank + k] = g->size[k];
+    for (p[0] = 0; p[0] < size[0]; p[0]++)
+        for (p[1] = 0; p[1] < size[1]; p[1]++)
+            for (p[2] = 0; p[2] < size[2]; p[2]++) {
+                bool border = false;
+                for (int k = 3 - g->rank; k < 3; k++)
+                    for (int d = -1; d <= 1; d += 2) {
+                        int64_t q[3] = { p[0], p[1], p[2] };
+                        q[k] += d;
+                        border = border || q[k] < 0 || q[k] >= size[k] || map[(q[0] * size[1] + q[1]) * size[2] + q[2]] != 1;
+                    }
+                if (map[(p[0] * size[1] + p[1]) * size[2] + p[2]] != 1 || !border) continue;
+                for (int k = 0; k < 3; k++) at[count][k] = k < 3 - g->rank ? 0 : (double)p[k] * g->spacing[k - 3 + g->rank];
+                count++;
+            }
+    return count;
+}
+
+static double brute_nearest(const double *p, int64_t n, double (*at)[3])
+{
+    double least = INFINITY;
+    for (int64_t i = 0; i < n; i++) {
+        double x = p[0] - at[i][0], y = p[1] - at[i][1], z = p[2] - at[i][2];
+        least = fmin(least, sqrt(x * x + y * y + z * z));
+    }
+    return least;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
+}
+
+static void borders_are_as_far_as_they_are(void **state)
+{
+    static const ad_lattice lattices[] = { { 1, { 40 }, { 1 } }, { 2, { 11, 13 }, { 1, 1 } }, { 2, { 13, 7 }, { 0.7, 2.3 } },
+                                           { 3, { 5, 6, 7 }, { 2.5, 1, 0.6 } } };
+    static double a_at[300][3], b_at[300][3];
+    for (int k = 0; k < 4 * 8; k++) {
+        const ad_lattice *g = &lattices[k / 8];
+        uint8_t a[300], b[300];
+        double list[600], sum = 0, from_a = 0;
+        int64_t pixels = 1, n = 0;
+        ad_surface d;
+        ad_error e = { 0 };
+        for (int i = 0; i < g->rank; i++) pixels *= g->size[i];
+        for (int64_t i = 0; i < pixels; i++) {
+            a[i] = ad_uniform(7, (uint64_t)k, 0, (uint64_t)i) < (k % 3 ? 0.8 : 0.05);
+            b[i] = ad_uniform(7, (uint64_t)k, 1, (uint64_t)i) < 0.3;
+        }
+        int64_t in_a = brute_border(g, a, a_at), in_b = brute_border(g, b, b_at);
+        for (int64_t i = 0; i < in_a; i++) sum += list[n++] = brute_nearest(a_at[i], in_b, b_at);
+        from_a = sum;
+        for (int64_t i = 0; i < in_b; i++) sum += list[n++] = brute_nearest(b_at[i], in_a, a_at);
+        assert_int_equal(ad_surface_distance(&e, g, a, b, 1, &d), AD_OK);
+        if (in_a == 0 || in_b == 0) {
+            assert_true(isnan(d.hd) && isnan(d.hd95) && isnan(d.asd) && isnan(d.assd));
+            continue;
+        }
+        qsort(list, (size_t)n, sizeof *list, by_size);
+        double place = 0.95 * (double)(n - 1), part = place - floor(place), low = list[(int64_t)place];
+        is_near(d.hd, list[n - 1], 1e-12);
+        is_near(d.hd95, part > 0 ? low + part * (list[(int64_t)place + 1] - low) : low, 1e-12);
+        is_near(d.asd, from_a / (double)in_a, 1e-12);
+        is_near(d.assd, sum / (double)n, 1e-12);
+    }
+}
+
+/* Two pixels three apart; a reader without a mask. */
+static void border_scores_follow_their_rules_for_empty_masks(void **state)
+{
+    static const uint8_t sample[5] = { 1, 0, 0, 0, 0 }, readers[10] = { 0, 0, 0, 1, 0, 0, 0, 0, 0, 0 };
+    ad_case c = { .pixels = 5, .classes = 2, .n_samples = 1, .n_readers = 2, .samples = sample, .readers = readers,
+                  .lattice = { 1, { 5 }, { 0.5 } } };
+    is_near(score("hd95", &c), 1.5, 1e-15);
+    is_near(score("hd95_synapse", &c), 0.75, 1e-15);
+    c.n_readers = 1;
+    c.readers = readers + 5;
+    assert_true(isnan(score("hd95", &c)));
+    assert_true(score("hd95_synapse", &c) == 0);
+    double map[5], value;
+    ad_error e = { 0 };
+    assert_int_equal(ad_distance_map(&e, &c.lattice, sample, 1, map), AD_OK);
+    for (int i = 0; i < 5; i++) is_near(map[i], 0.5 * i, 1e-15);
+    assert_int_equal(ad_distance_map(&e, &c.lattice, readers + 5, 1, map), AD_OK);
+    assert_true(map[0] == INFINITY);
+    c.lattice.size[0] = 4;
+    assert_int_equal(ad_score(&e, ad_metric_find("hd95"), &c, &value), AD_EUSAGE);
+    c.lattice = (ad_lattice){ 1, { 5 }, { 0 } };
+    ad_error_clear(&e);
+    assert_int_equal(ad_score(&e, ad_metric_find("hd95"), &c, &value), AD_EUSAGE);
+    assert_non_null(strstr(e.message, "spacing"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,7 +352,8 @@ int main(void)
         cmocka_unit_test(readers_as_samples), cmocka_unit_test(small_case_by_hand),
         cmocka_unit_test(ncc_of_a_single_sample), cmocka_unit_test(assignment_is_the_best_of_all),
         cmocka_unit_test(uncertainty_is_the_variance_over_its_maximum), cmocka_unit_test(summary_leaves_out_and_counts),
-        cmocka_unit_test(summary_interval_is_that_of_the_mean), cmocka_unit_test(bad_cases_are_refused),
+        cmocka_unit_test(summary_interval_is_that_of_the_mean), cmocka_unit_test(bad_cases_are_refused), cmocka_unit_test(borders_are_as_far_as_they_are),
+        cmocka_unit_test(border_scores_follow_their_rules_for_empty_masks),
     };
     return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
 }
