@@ -171,7 +171,7 @@ static ad_status check_op(cli *c, const char *name)
 
 /* ---- models ---- */
 
-/* Values for an input, by its kind: a smooth picture, or one class per pixel. The classes come in blobs, as in real masks. */
+/* Random values for an input, by its kind: numbers around 0, or one class per pixel. */
 static ad_status fill_input(cli *c, const ad_model_input *in, ad_tensor *x, uint64_t seed)
 {
     const ad_shape *s = ad_tensor_shape(x);

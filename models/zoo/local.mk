@@ -5,5 +5,6 @@ dist_zoo_DATA = \
 	models/zoo/phiseg.yaml \
 	models/zoo/prob_unet.yaml \
 	models/zoo/swin_unet.yaml \
+	models/zoo/unet.yaml \
 	models/zoo/vae_unet.yaml \
 	models/zoo/vae_unet_conv.yaml

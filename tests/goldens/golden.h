@@ -40,6 +40,8 @@ verdict run_optimiser(kase *k);  /* optim.c */
 verdict run_schedule(kase *k);   /* optim.c */
 verdict run_metric(kase *k);     /* metrics.c */
 verdict run_model(kase *k);      /* models.c */
+/* config.c: the JSON of the configuration and `shape_NAME` of every input, malloc'ed; NULL if there is none or no memory. */
+char *config_of(const kase *k);
 
 /* Sets the reason and returns FAILED or SKIPPED. */
 verdict give_up(kase *k, verdict v, const char *format, ...) AD_PRINTF(3, 4);
