@@ -35,13 +35,19 @@ class Child:
         return json.loads(self.process.stdout.readline())
 
 
+def profile_of(model):
+    """The profile that a twin is of, if it says one: its line PROFILE, read without PyTorch."""
+    with open(os.path.join(HERE, "twins", model + ".py")) as f:
+        return [line.split('"')[1] for line in f if line.startswith("PROFILE")]
+
+
 def main():
     step, model, batch = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3]
     rounds = int(sys.argv[4]) if len(sys.argv) > 4 else 9
     threads = str(os.cpu_count())
     with tempfile.TemporaryDirectory() as folder:
         files = [os.path.join(folder, f) for f in ("weights.safetensors", "batch.safetensors")]
-        ours = Child([step, "zoo:" + model, batch] + files)
+        ours = Child([step, "zoo:" + model, batch] + files + profile_of(model))
         torch = [sys.executable, os.path.join(HERE, "torch_child.py"), model] + files
         children = {
             "adze": ours,

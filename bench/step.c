@@ -1,5 +1,5 @@
 /*
- * step - adze's side of bench/compare.py: `step REF BATCH WEIGHTS BATCHFILE` saves its starting weights, a batch and the noise of every
+ * step - adze's side of bench/compare.py: `step REF BATCH WEIGHTS BATCHFILE [PROFILE]` saves its starting weights, a batch and the noise of every
  * site, then answers each word that it reads with one line of JSON:
  *
  *   loss    the training loss of the saved batch with the saved noise
@@ -49,14 +49,16 @@ static double probe(void)
     return 2.0 * CHAINS * WIDTH * TURNS / seconds * 1e-9;
 }
 
-/* Noise for images and "eps/..." inputs, a random class for every pixel of a one-hot target. */
+/* A random class for every pixel of a one-hot target, normal numbers for images and the noise of latents ("eps/..z[..]"), uniform ones
+ * for any other noise: it drops or chooses. */
 static void fill_input(const ad_bind *in, float *data)
 {
     const ad_shape *s = ad_tensor_shape(in->value);
     int64_t n = ad_count(s), classes = s->rank ? s->dim[s->rank - 1] : 1;
     uint64_t key = ad_key(1, "bench", in->name);
     if (strcmp(in->name, "y") != 0) {
-        for (int64_t i = 0; i < n; i++) data[i] = (float)ad_normal(key, 0, 0, (uint64_t)i);
+        bool uniform = strncmp(in->name, "eps/", 4) == 0 && !strstr(in->name, "/z[");
+        for (int64_t i = 0; i < n; i++) data[i] = (float)(uniform ? ad_uniform(key, 0, 0, (uint64_t)i) : ad_normal(key, 0, 0, (uint64_t)i));
         return;
     }
     memset(data, 0, (size_t)n * sizeof *data);
@@ -125,10 +127,10 @@ static ad_status prepare_step(bench *b)
     return AD_OK;
 }
 
-static ad_status prepare(bench *b, const char *ref)
+static ad_status prepare(bench *b, const char *ref, const char *profile)
 {
     ad_error *e = ad_ctx_error(b->ctx);
-    AD_TRY(ad_model_open(b->ctx, ref, NULL, NULL, &b->model));
+    AD_TRY(ad_model_open(b->ctx, ref, &(ad_model_options){ .profile = profile }, NULL, &b->model));
     AD_TRY(ad_model_params(b->model, AD_F32, &b->params));
     AD_TRY(ad_params_init(b->params, AD_SLOT_PARAM, 1));
     AD_TRY(ad_params_init(b->params, AD_SLOT_STATE, 1));
@@ -167,10 +169,10 @@ static ad_status answer(bench *b, const char *word)
 
 int main(int argc, char **argv)
 {
-    if (argc != 5) return fprintf(stderr, "usage: step REF BATCH WEIGHTS BATCHFILE\n"), 2;
+    if (argc < 5 || argc > 6) return fprintf(stderr, "usage: step REF BATCH WEIGHTS BATCHFILE [PROFILE]\n"), 2;
     bench b = { .ctx = ad_new(NULL), .batch = strtol(argv[2], NULL, 10), .weights_file = argv[3], .batch_file = argv[4] };
     char word[64];
-    ad_status s = prepare(&b, argv[1]);
+    ad_status s = prepare(&b, argv[1], argc > 5 ? argv[5] : NULL);
     if (s == AD_OK) {
         ad_program_profile(b.step, true);
         printf("{\"parameters\": %lld, \"arena\": %zu}\n", (long long)ad_params_elements(b.params, AD_SLOT_PARAM), ad_program_arena(b.step));

@@ -1,4 +1,5 @@
 # The step of bench/compare.py.
 EXTRA_PROGRAMS += bench/step
 bench_step_SOURCES = bench/step.c
-EXTRA_DIST += bench/compare.py bench/torch_child.py bench/twins/phiseg.py
+EXTRA_DIST += bench/compare.py bench/torch_child.py bench/twins/parts.py bench/twins/swin.py bench/twins/phiseg.py bench/twins/hpu_net.py \
+	bench/twins/unet.py bench/twins/swin_unet.py bench/twins/vae_unet.py

@@ -8,6 +8,8 @@ import time
 import numpy
 import torch
 
+from twins.parts import Drawn, Given
+
 
 def read_safetensors(path):
     data = open(path, "rb").read()
@@ -27,24 +29,25 @@ def main():
     twin_name, weights_file, batch_file, layout, threads = sys.argv[1:]
     torch.set_num_threads(int(threads))
     weights, batch = read_safetensors(weights_file), read_safetensors(batch_file)
-    is_state = lambda name: name.endswith((".mean", ".var"))
+    is_state = lambda name: name.endswith((".mean", ".var")) or name.startswith("objective/")
     twin = importlib.import_module("twins." + twin_name).Twin({k: v for k, v in weights.items() if not is_state(k)},
                                                               {k: v for k, v in weights.items() if is_state(k)})
+    extra = twin.extra_parameters() if hasattr(twin, "extra_parameters") else []
     channels_last = layout == "channels_last"
     x, y = batch["x"].permute(0, 3, 1, 2), batch["y"].permute(0, 3, 1, 2)
     if not channels_last:
         x, y = x.contiguous(), y.contiguous()
-    noise = {int(k[k.index("[") + 1:-1]): v.permute(0, 3, 1, 2) for k, v in batch.items() if k.startswith("eps/")}
-    optimiser = torch.optim.Adam(twin.parameters(), lr=1e-3)
+    given = Given({k[len("eps/"):]: v for k, v in batch.items() if k.startswith("eps/")})
+    optimiser = torch.optim.Adam([*twin.parameters(), *extra], lr=1e-3)
     loss = None
     print(json.dumps({"parameters": sum(p.numel() for p in twin.parameters())}), flush=True)
     for line in sys.stdin:
         if line.strip() == "loss":
             with torch.no_grad():
-                print(json.dumps({"loss": twin.loss(x, y, lambda like, l: noise[l]).item()}), flush=True)
+                print(json.dumps({"loss": twin.loss(x, y, given).item()}), flush=True)
             continue
         start = time.perf_counter()
-        loss = twin.loss(x, y, lambda like, l: torch.randn_like(like))
+        loss = twin.loss(x, y, Drawn())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()

@@ -59,7 +59,6 @@ static void expand(ad_tape *t, const void *attr, int n_in, ad_tensor *const *in,
     out[0] = ad_scale(t, ad_sum(t, ad_mul(t, loss, keep), NULL, false), 1 / items);
     out[1] = ad_scale(t, ad_sum(t, keep, NULL, false), 1 / items);
     out[2] = keep;
-    out[2] = keep;
 }
 
 static const ad_operand operands[] = {

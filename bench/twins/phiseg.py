@@ -2,6 +2,8 @@
 import torch
 import torch.nn.functional as F
 
+from twins.parts import Net
+
 
 def upsample_asymmetric(x):
     """Factor 2 by the TensorFlow 1 rule, source = dst / 2: even outputs copy, odd ones average with the next value."""
@@ -12,30 +14,15 @@ def upsample_asymmetric(x):
     return x
 
 
-class Twin(torch.nn.Module):
-    """weights: {path of adze: tensor in PyTorch's order}; state: running statistics likewise."""
-
-    def __init__(self, weights, state, R=7, L=5, n0=32, zdim=2):
-        super().__init__()
-        self.R, self.L, self.D, self.n0, self.zdim = R, L, R - L, n0, zdim
-        self.w = {k: torch.nn.Parameter(v.clone()) for k, v in weights.items()}
-        self.state = {k: v.clone() for k, v in state.items()}
-        for i, p in enumerate(self.w.values()):
-            self.register_parameter(f"p{i}", p)
+class Twin(Net):
+    def __init__(self, weights, state, R=7, L=5):
+        super().__init__(weights, state)
+        self.R, self.L, self.D = R, L, R - L
 
     def cbr(self, x, path):
-        w = self.w[f"{path}/conv.w"]
-        x = F.conv2d(x, w, padding=w.shape[2] // 2)
-        bn = f"{path}/batch_norm"
-        x = F.batch_norm(x, self.state[f"{bn}.mean"], self.state[f"{bn}.var"], self.w[f"{bn}.scale"], self.w[f"{bn}.shift"],
-                         True, 0.01, 1e-3)
-        return F.relu(x)
+        return F.relu(self.batch_norm(self.conv(x, path), path, 1e-3, 0.01))
 
-    def conv(self, x, path):
-        w = self.w[f"{path}/conv.w"]
-        return F.conv2d(x, w, self.w[f"{path}/conv.b"], padding=w.shape[2] // 2)
-
-    def ladder(self, net, x, eps=None, z=None):
+    def ladder(self, net, x, noise=None, z=None):
         pre, mu, sd, out = [], {}, {}, {}
         h = x
         for l in range(self.R):
@@ -54,7 +41,7 @@ class Twin(torch.nn.Module):
                 f = self.cbr(self.cbr(f, f"{net}/f[{l}]/cbr"), f"{net}/f[{l}]/cbr#2")
             mu[l] = self.conv(f, f"{net}/mu[{l}]")
             sd[l] = F.softplus(self.conv(f, f"{net}/sd[{l}]"))
-            out[l] = z[l] if z is not None else mu[l] + sd[l] * eps(mu[l], l)
+            out[l] = z[l] if z is not None else mu[l] + sd[l] * noise.normal(f"{net}/z[{l}]", mu[l])
         return mu, sd, out
 
     def likelihood(self, z, size):
@@ -73,9 +60,9 @@ class Twin(torch.nn.Module):
             s[l] = F.interpolate(self.conv(c[l], f"gen/own[{l}]"), size=size, mode="nearest")
         return s
 
-    def loss(self, x, y, eps):
-        """x [B,1,H,W]; y [B,2,H,W] one-hot; eps(like, level) gives the noise of a level."""
-        qm, qs, z = self.ladder("posterior", torch.cat((x, y - 0.5), 1), eps=eps)
+    def loss(self, x, y, noise):
+        """x [B,1,H,W]; y [B,2,H,W] one-hot."""
+        qm, qs, z = self.ladder("posterior", torch.cat((x, y - 0.5), 1), noise)
         pm, ps, _ = self.ladder("prior", x, z=z)
         s = self.likelihood(z, x.shape[2:])
         batch, total, acc = x.shape[0], 0, 0
