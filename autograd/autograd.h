@@ -26,23 +26,28 @@ typedef enum ad_isa { AD_ISA_BASE, AD_ISA_AVX2, AD_ISA_AVX512, AD_ISA_COUNT } ad
 /* The ops and kernels a context works with; ops/ops.h has the standard one. */
 typedef struct ad_library {
     const ad_op *const *ops;                                    /* ended by NULL */
-    const void *(*kernels)(ad_isa isa, ad_precision p);         /* never NULL: falls back to a plainer table */
+    const void *(*kernels)(ad_isa isa, ad_precision p, bool winograd);   /* never NULL: falls back to a plainer table */
 } ad_library;
+
+typedef enum ad_switch { AD_UNSET, AD_ON, AD_OFF } ad_switch;
 
 typedef struct ad_options {
     int threads;          /* 0: ADZE_THREADS, else all processors */
     ad_isa isa;           /* highest instruction set to use ... */
     bool isa_set;         /* ... if set; else ADZE_ISA (base, avx2, avx512), else what the processor has */
     bool plain;           /* plain kernels whatever the processor has: the oracle */
+    ad_switch winograd;   /* 3x3 convolutions by Winograd where that is faster (by shape alone; errors of 1e-5 instead of 1e-6 of the
+                             values); unset: ADZE_WINOGRAD (on, off), else on. Never in double, nor with base kernels. */
 } ad_options;
 
-/* NULL only when memory is out. A wrong ADZE_ISA or ADZE_THREADS is an error in the context (ad_ctx_error). */
+/* NULL only when memory is out. A wrong ADZE_ISA, ADZE_THREADS or ADZE_WINOGRAD is an error in the context (ad_ctx_error). */
 AD_API ad_ctx *ad_ctx_new(const ad_library *borrowed, const ad_options *options);
 AD_API void ad_ctx_free(ad_ctx *ctx);
 AD_API ad_error *ad_ctx_error(ad_ctx *ctx);
 AD_API const char *ad_ctx_message(const ad_ctx *ctx);  /* "" when all is well */
 AD_API int ad_ctx_threads(const ad_ctx *ctx);
 AD_API ad_isa ad_ctx_isa(const ad_ctx *ctx);
+AD_API bool ad_ctx_winograd(const ad_ctx *ctx);
 AD_API const char *ad_isa_name(ad_isa isa);
 AD_API const void *ad_ctx_kernels(const ad_ctx *ctx, ad_precision p);
 /* Adds ops of the caller's to this context's table; a name that exists is refused. */

@@ -45,6 +45,17 @@ static void choose_isa(ad_ctx *ctx, const ad_options *o)
     ctx->isa = o->plain ? AD_ISA_BASE : cap < found ? cap : found;
 }
 
+static void choose_winograd(ad_ctx *ctx, const ad_options *o)
+{
+    const char *env = getenv("ADZE_WINOGRAD");
+    bool on = o->winograd != AD_OFF;
+    if (o->winograd == AD_UNSET && env && *env) {
+        on = strcmp(env, "off") != 0;
+        if (on && strcmp(env, "on") != 0) AD_FAIL(&ctx->error, EUSAGE, "ADZE_WINOGRAD is '%s'; need on or off", env);
+    }
+    ctx->winograd = on && ctx->isa != AD_ISA_BASE;
+}
+
 static void choose_threads(ad_ctx *ctx, const ad_options *o)
 {
     const char *env = getenv("ADZE_THREADS");
@@ -68,9 +79,10 @@ ad_ctx *ad_ctx_new(const ad_library *borrowed, const ad_options *options)
     if (!ctx) return NULL;
     ctx->library = borrowed;
     choose_isa(ctx, o);
+    choose_winograd(ctx, o);
     choose_threads(ctx, o);
-    ctx->kernels[AD_F32] = borrowed->kernels(ctx->isa, AD_F32);
-    ctx->kernels[AD_F64] = borrowed->kernels(ctx->isa, AD_F64);
+    ctx->kernels[AD_F32] = borrowed->kernels(ctx->isa, AD_F32, ctx->winograd);
+    ctx->kernels[AD_F64] = borrowed->kernels(ctx->isa, AD_F64, false);
     return ctx;
 }
 
@@ -97,6 +109,11 @@ int ad_ctx_threads(const ad_ctx *ctx)
 ad_isa ad_ctx_isa(const ad_ctx *ctx)
 {
     return ctx->isa;
+}
+
+bool ad_ctx_winograd(const ad_ctx *ctx)
+{
+    return ctx->winograd;
 }
 
 const void *ad_ctx_kernels(const ad_ctx *ctx, ad_precision p)

@@ -16,6 +16,7 @@ struct ad_ctx {
     int n_user_ops;
     int threads;
     ad_isa isa;
+    bool winograd;
     const void *kernels[2];
     ad_error error;
 };

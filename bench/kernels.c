@@ -4,7 +4,8 @@
  *   bench/kernels [--isa=avx2|avx512] [--threads=N] [--rounds=N] [PATTERN]
  *
  * For each shape it prints GFLOP/s (two operations a multiply-add; nominal, padding counted) and the share of the peak, medians over
- * rounds. A round measures the peak, then every direction once, so that a machine that slows down slows all of them. One thread is timed
+ * rounds: of the direct kernels, and behind them of Winograd where the shape goes by it (effective: the multiply-adds that it saves are
+ * counted, so a share may exceed 100 %). A round measures the peak, then every direction once, so that a machine that slows down slows all of them. One thread is timed
  * by its processor time, several by the clock. PATTERN picks the rows whose text contains it.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -16,9 +17,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "ops/kernels/conv_winograd.h"
 #include "ops/kernels/select.h"
 
-enum { MOST_ROUNDS = 99, KINDS = 3 };
+enum { MOST_ROUNDS = 99, KINDS = 3, MOST_JOBS = 2 * KINDS };
 
 typedef struct options {
     int isa, threads, rounds;
@@ -144,7 +146,7 @@ static double job_speed(const job *j, const options *o)
 
 static void measure(const char *text, job *jobs, int n, const options *o)
 {
-    double speed[KINDS][MOST_ROUNDS], share[KINDS][MOST_ROUNDS], peaks[MOST_ROUNDS];
+    double speed[MOST_JOBS][MOST_ROUNDS], share[MOST_JOBS][MOST_ROUNDS], peaks[MOST_ROUNDS];
     if (o->pattern && !strstr(text, o->pattern)) return;
     for (int i = 0; i < n; i++) {
         jobs[i].args.shared = block(jobs[i].work.shared);
@@ -190,8 +192,9 @@ static const int gemm_rows[][3] = {
     { 12544, 96, 384 }, { 3136, 576, 192 }, { 784, 1152, 384 }, { 196, 2304, 768 },
 };
 
-static void conv_measure(const conv_row *r, const ad_kernels *k, const options *o)
+static void conv_measure(const conv_row *r, const options *o)
 {
+    const ad_conv_kernels *k = &ad__kernels(o->isa, 0)->conv, *winograd = &ad__kernels_winograd(o->isa)->conv;
     int pad = r->stride == 1 ? r->kernel / 2 : r->kernel == 3, out = (r->size + 2 * pad - r->kernel) / r->stride + 1;
     ad_conv_shape s = {
         .n = r->n, .in = { 1, r->size, r->size }, .out = { 1, out, out }, .kernel = { 1, r->kernel, r->kernel },
@@ -202,17 +205,21 @@ static void conv_measure(const conv_row *r, const ad_kernels *k, const options *
     char text[96];
     snprintf(text, sizeof text, "conv %dx%d/%d %d %d->%d @%d", r->kernel, r->kernel, r->stride, r->n, r->cin, r->cout, r->size);
     void *in = block(x), *weight = block(w), *gy = block(y), *out_x = block(x), *out_w = block(w), *out_y = block(y);
-    job jobs[KINDS] = {
-        { .conv = &k->conv.forward, .args = { .a = in, .b = weight, .out = out_y } },
-        { .conv = &k->conv.by_input, .args = { .a = gy, .b = weight, .out = out_x } },
-        { .conv = &k->conv.by_weight, .args = { .a = in, .b = gy, .out = out_w } },
+    const ad_args args[KINDS] = {
+        [AD_CONV_FORWARD] = { .a = in, .b = weight, .out = out_y },
+        [AD_CONV_BY_INPUT] = { .a = gy, .b = weight, .out = out_x },
+        [AD_CONV_BY_WEIGHT] = { .a = in, .b = gy, .out = out_w },
     };
-    for (int i = 0; i < KINDS; i++) {
-        jobs[i].conv_shape = s;
-        jobs[i].flop = 2.0 * (double)(y / 4) * r->kernel * r->kernel * r->cin;
-        jobs[i].conv->plan(&s, &jobs[i].work);
+    const ad_conv_kernel *kernels[MOST_JOBS] = { &k->forward, &k->by_input, &k->by_weight, &winograd->forward, &winograd->by_input, &winograd->by_weight };
+    job jobs[MOST_JOBS];
+    int n = 0;
+    for (int i = 0; i < MOST_JOBS; i++) {
+        if (i >= KINDS && !ad__conv_winograd_fits(&s, (ad_conv_direction)(i % KINDS))) continue;
+        jobs[n] = (job){ .conv = kernels[i], .args = args[i % KINDS], .conv_shape = s, .flop = 2.0 * (double)(y / 4) * r->kernel * r->kernel * r->cin };
+        jobs[n].conv->plan(&s, &jobs[n].work);
+        n++;
     }
-    measure(text, jobs, KINDS, o);
+    measure(text, jobs, n, o);
     void *all[] = { in, weight, gy, out_x, out_w, out_y };
     for (int i = 0; i < 6; i++)
         free(all[i]);
@@ -255,9 +262,9 @@ int main(int argc, char **argv)
     }
     const ad_kernels *k = ad__kernels(o.isa, 0);
     printf("%s, %d thread%s; GFLOP/s and share of the peak\n", k->name, o.threads, o.threads > 1 ? "s" : "");
-    printf("%-30s  %12s  %12s  %12s\n", "convolution, square images", "forward", "by_input", "by_weight");
+    printf("%-30s  %12s  %12s  %12s  (winograd)\n", "convolution, square images", "forward", "by_input", "by_weight");
     for (size_t i = 0; i < sizeof conv_rows / sizeof *conv_rows; i++)
-        conv_measure(&conv_rows[i], k, &o);
+        conv_measure(&conv_rows[i], &o);
     printf("%-30s  %12s  %12s  %12s\n", "product", "a b", "a b^T", "a^T b");
     for (size_t i = 0; i < sizeof gemm_rows / sizeof *gemm_rows; i++)
         gemm_measure(gemm_rows[i], k, &o);

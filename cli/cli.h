@@ -22,7 +22,7 @@ typedef enum cli_progress_kind { CLI_PROGRESS_AUTO, CLI_PROGRESS_BAR, CLI_PROGRE
 typedef struct cli_request {
     bool quiet, help, version, json;
     int64_t verbose, threads;
-    int color, progress, isa_plus_1;
+    int color, progress, isa_plus_1, winograd;
     const char *output, *profile, *zoo, *checkpoint, *split, *save, *run, *program, *data;
     cli_list set, asserts, samples;
     bool resume, force, dry_run, lenient, all, expand, tape, dot, memory, second;

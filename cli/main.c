@@ -91,7 +91,7 @@ static void find_zoo(const cli *c)
     }
 }
 
-/* The context takes its defaults from the environment; a wrong ADZE_ISA or ADZE_THREADS is reported as what it is. */
+/* The context takes its defaults from the environment; a wrong one is reported as what it is. */
 static ad_status make_context(cli *c)
 {
     ad_options o = { .threads = (int)c->asked.threads };
@@ -99,6 +99,7 @@ static ad_status make_context(cli *c)
         o.isa_set = true;
         o.isa = (ad_isa)(c->asked.isa_plus_1 - 1);
     }
+    o.winograd = (ad_switch)c->asked.winograd;
     c->ctx = ad_new(&o);
     c->diagnostics = ad_diagnostics_new();
     find_zoo(c);

@@ -41,6 +41,7 @@ const cli_option cli_options[] = {
     { "seed", 0, CLI_INT, AT(seed), "N", "of everything random", 1, INT64_MAX },
     { "threads", 't', CLI_INT, AT(threads), "N", "threads to compute with; the results do not depend on it", 1, 1024, true },
     { "isa", 0, CLI_WORD, AT(isa_plus_1), "|base|avx2|avx512", "highest instruction set to use; the results of avx2 and avx512 are the same", 0, 0, true },
+    { "winograd", 0, CLI_WORD, AT(winograd), "|on|off", "3x3 convolutions by Winograd where that is faster; off: other roundings", 0, 0, true },
     { "progress", 0, CLI_WORD, AT(progress), "auto|bar|log|none", "a line that is redrawn, lines of a log, or nothing", 0, 0, true },
     { "color", 0, CLI_WORD, AT(color), "auto|always|never", "of messages", 0, 0, true },
     { "verbose", 'v', CLI_COUNT, AT(verbose), NULL, "say more", 0, 0, true },

@@ -105,6 +105,7 @@ static ad_status write_manifest(ad_experiment *x, int i, const char *directory, 
     ad_json_put_text(&w, "compiler", __VERSION__);
     ad_json_put_text(&w, "processor", cpu);
     ad_json_put_text(&w, "instructions", ad_isa_name(ad_ctx_isa(x->ctx)));
+    ad_json_put_text(&w, "winograd", ad_ctx_winograd(x->ctx) ? "on" : "off");
     ad_json_put_int(&w, "threads", ad_ctx_threads(x->ctx));
     ad_json_put_text(&w, "determinism", "same bits for any number of threads, AVX2 and AVX-512");
     ad_json_put_text(&w, "model", p->use);

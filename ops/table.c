@@ -18,8 +18,9 @@ const ad_op *const ad_ops[] = {
     NULL
 };
 
-static const void *kernels(ad_isa isa, ad_precision p)
+static const void *kernels(ad_isa isa, ad_precision p, bool winograd)
 {
+    if (winograd && p == AD_F32) return ad__kernels_winograd((int)isa);
     return ad__kernels((int)isa, p == AD_F64);
 }
 

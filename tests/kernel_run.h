@@ -1,6 +1,7 @@
 /*
- * kernel_run.h - runs a staged kernel in the tests: scratch of exactly the planned size with guard bytes behind everything
- * that is written, units in falling order to show that the order does not matter.
+ * kernel_run.h - runs a staged kernel in the tests: scratch of exactly the planned size with guard bytes behind everything that is
+ * written, all of it a NaN as a float, so that reading before writing shows; units in falling order to show that the order does not
+ * matter.
  */
 #ifndef ADZE_TESTS_KERNEL_RUN_H
 #define ADZE_TESTS_KERNEL_RUN_H
@@ -17,7 +18,7 @@
 
 #include "ops/kernels/select.h"
 
-enum { GUARD = 256, GUARD_BYTE = 0xa5 };
+enum { GUARD = 256, GUARD_BYTE = 0xff };
 
 static inline void *guarded_new(size_t bytes)
 {

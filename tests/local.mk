@@ -5,6 +5,7 @@ include tests/data.mk
 include tests/formats.mk
 include tests/train.mk
 include tests/kernels.mk
+include tests/winograd.mk
 include tests/golden.mk
 include tests/cli.mk
 include tests/ops.mk

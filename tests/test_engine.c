@@ -112,7 +112,7 @@ static const ad_op op_step = { .name = "step", .operands = two, .flags = AD_IN_P
 static const ad_op op_noise = { .name = "noise", .operands = single, .flags = AD_DRAWS | AD_STOPS_GRADIENT, .shape = same_shape, .forward = noise_forward };
 static const ad_op *const ops[] = { &op_add, &op_mul, &op_first, &op_step, &op_noise, NULL };
 
-static const void *no_kernels(ad_isa isa, ad_precision p)
+static const void *no_kernels(ad_isa isa, ad_precision p, bool winograd)
 {
     return words;
 }

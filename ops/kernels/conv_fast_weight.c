@@ -9,10 +9,11 @@
  * scratch. Stage 1 adds the chunks, pairwise.
  */
 #include "ops/kernels/conv_fill.h"
+#include "ops/kernels/conv_partial.h"
 
 /* A block has at most so many floats in slots and in panels; a tile passes over about RUN_PIXELS of it at a time, so that what it
  * reads stays in first-level cache. */
-enum { BLOCK_FLOATS = 48 * 1024, BLOCK_PIXELS = 512, RUN_PIXELS = 128, UNITS = 16, ROW_PIXELS = 8, FEW_CHANNELS = 4, SUM_FLOATS = 4096 };
+enum { BLOCK_FLOATS = 48 * 1024, BLOCK_PIXELS = 512, RUN_PIXELS = 128, UNITS = 16, ROW_PIXELS = 8, FEW_CHANNELS = 4 };
 
 typedef struct weight_layout {
     int flat, gathered;            /* as in conv_fast.c */
@@ -48,11 +49,6 @@ static void layout_of(const ad_conv_shape *s, const conv_view *v, weight_layout 
         l->slots = conv_slots_of(v, l->block).floats;
         l->panels = l->block * width * panel_width;
     }
-}
-
-static int64_t weight_count(const ad_conv_shape *s)
-{
-    return conv_taps(s) * (s->cin / s->groups) * s->cout;
 }
 
 /* ---- one unit ---- */
@@ -172,26 +168,6 @@ static void chunk_run(weight_unit *u, int64_t low, int64_t high)
         }
 }
 
-/* Chunk 1, 2, ... are behind one another in the shared scratch. */
-static float *chunk_sum(const ad_conv_shape *s, const ad_args *args, int64_t chunk)
-{
-    return chunk == 0 ? args->out : (float *)args->shared + (chunk - 1) * weight_count(s);
-}
-
-/* Adds the chunks of elements low .. high-1: i takes i + 1 for even i, then i + 2 for every fourth, and so on. */
-static void chunks_add(const ad_conv_shape *s, const ad_args *args, int64_t chunks, int64_t low, int64_t high)
-{
-    for (int64_t step = 1; step < chunks; step *= 2)
-        for (int64_t c = 0; c + step < chunks; c += 2 * step) {
-            float *into = chunk_sum(s, args, c);
-            const float *from = chunk_sum(s, args, c + step);
-            int64_t i = low;
-            for (; i + VL <= high; i += VL)
-                v_store(into + i, v_add(v_load(into + i), v_load(from + i)));
-            if (i < high) v_store_n(into + i, v_add(v_load_n(into + i, high - i), v_load_n(from + i, high - i)), high - i);
-        }
-}
-
 void K(conv_by_weight_plan)(const ad_conv_shape *s, ad_work *work)
 {
     conv_view v;
@@ -199,8 +175,8 @@ void K(conv_by_weight_plan)(const ad_conv_shape *s, ad_work *work)
     ad__conv_view_forward(s, &v);
     layout_of(s, &v, &l);
     *work = (ad_work){
-        .stages = l.chunks > 1 ? 2 : 1, .units = { l.chunks * v.groups * l.parts * l.tile_groups, ceil_div(weight_count(s), SUM_FLOATS) },
-        .shared = (size_t)((l.chunks - 1) * weight_count(s)) * sizeof(float),
+        .stages = l.chunks > 1 ? 2 : 1, .units = { l.chunks * v.groups * l.parts * l.tile_groups, partial_units(s) },
+        .shared = (size_t)((l.chunks - 1) * partial_count(s)) * sizeof(float),
         .per_thread = (size_t)(l.slots + l.panels) * sizeof(float),
     };
 }
@@ -212,8 +188,7 @@ void K(conv_by_weight_run)(const ad_conv_shape *s, int stage, int64_t unit, cons
     ad__conv_view_forward(s, &v);
     layout_of(s, &v, &l);
     if (stage == 1) {
-        int64_t low = unit * SUM_FLOATS, high = low + SUM_FLOATS;
-        chunks_add(s, args, l.chunks, low, high < weight_count(s) ? high : weight_count(s));
+        partial_add(s, args, l.chunks, unit);
         return;
     }
     int64_t share = unit % l.tile_groups, part = unit / l.tile_groups % l.parts, group = unit / l.tile_groups / l.parts % v.groups;
@@ -222,7 +197,7 @@ void K(conv_by_weight_run)(const ad_conv_shape *s, int stage, int64_t unit, cons
     weight_unit u = {
         .v = &v, .l = &l, .group = group, .part = part, .length = length < SLOT ? length : SLOT,
         .tile_first = tiles * share / l.tile_groups, .tile_end = tiles * (share + 1) / l.tile_groups, .cout = s->cout,
-        .x = args->a, .gy = args->b, .sum = chunk_sum(s, args, chunk),
+        .x = args->a, .gy = args->b, .sum = partial_sum(s, args, chunk),
         .slots = args->scratch, .panels = (float *)args->scratch + l.slots,
     };
     chunk_run(&u, rows * chunk / l.chunks, rows * (chunk + 1) / l.chunks);

@@ -38,6 +38,12 @@ typedef struct ad_gemm_kernel {
     X(by_weight, ad_conv_shape)    \
     X(gemm, ad_gemm_shape)
 
+/* The same by Winograd where that pays (conv_winograd.h), else direct: other roundings. Only the fast variants have them. */
+#define AD_CONV_WINOGRAD_KERNELS(X)          \
+    X(winograd_forward, ad_conv_shape)       \
+    X(winograd_by_input, ad_conv_shape)      \
+    X(winograd_by_weight, ad_conv_shape)
+
 typedef struct ad_conv_kernels {
     ad_conv_kernel forward, by_input, by_weight;
     ad_gemm_kernel gemm;

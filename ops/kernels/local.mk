@@ -22,15 +22,20 @@ kernel_files_fast = \
 	ops/kernels/conv_fast_weight.c \
 	ops/kernels/conv_fill.c \
 	ops/kernels/conv_tile.c \
+	ops/kernels/conv_winograd.c \
+	ops/kernels/conv_winograd_weight.c \
 	ops/kernels/gemm_fast.c
 
-libcore_la_SOURCES += ops/kernels/conv_view.c ops/kernels/select.c
+libcore_la_SOURCES += ops/kernels/conv_view.c ops/kernels/conv_winograd_fits.c ops/kernels/select.c
 headers_kernels = \
 	ops/kernels/conv_chunks.h \
 	ops/kernels/conv_fill.h \
 	ops/kernels/conv_kernels.h \
+	ops/kernels/conv_partial.h \
 	ops/kernels/conv_tile.h \
 	ops/kernels/conv_view.h \
+	ops/kernels/conv_winograd.h \
+	ops/kernels/conv_winograd_transform.h \
 	ops/kernels/element_kernels.h \
 	ops/kernels/element_map.h \
 	ops/kernels/kernels.h \

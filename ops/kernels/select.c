@@ -7,7 +7,7 @@
 
 extern const ad_kernels ad__table_base, ad__table_base64;
 #ifdef X86_KERNELS
-extern const ad_kernels ad__table_fma64, ad__table_avx2, ad__table_avx512;
+extern const ad_kernels ad__table_fma64, ad__table_avx2, ad__table_avx512, ad__table_winograd_avx2, ad__table_winograd_avx512;
 #endif
 
 int ad__kernels_isa(void)
@@ -32,4 +32,15 @@ const ad_kernels *ad__kernels(int isa, int is_double)
     if (!is_double && isa == 1) return &ad__table_avx2;
 #endif
     return is_double ? &ad__table_base64 : &ad__table_base;
+}
+
+const ad_kernels *ad__kernels_winograd(int isa)
+{
+    int has = ad__kernels_isa();
+    if (isa > has) isa = has;
+#ifdef X86_KERNELS
+    if (isa == 2) return &ad__table_winograd_avx512;
+    if (isa == 1) return &ad__table_winograd_avx2;
+#endif
+    return &ad__table_base;
 }

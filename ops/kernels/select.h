@@ -12,4 +12,7 @@ int ad__kernels_isa(void);
 /* The table for at most that instruction set, and at most what the processor has; never NULL. */
 const ad_kernels *ad__kernels(int isa, int is_double);
 
+/* The table of floats with Winograd where it pays; the plain one has none. */
+const ad_kernels *ad__kernels_winograd(int isa);
+
 #endif

@@ -1,26 +1,24 @@
 /*
- * table.c - the table of one variant: its name and its kernels, from the list in each family's header.
+ * table.c - the tables of one variant: its name and its kernels, from the list in each family's header.
  */
 #include "ops/kernels/variant.h"
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
 
-const ad_kernels K(table) = {
-    .name = TEXT(ADZE_VARIANT),
-    .conv = {
-#define X(kernel, shape) .kernel = { .plan = K(conv_##kernel##_plan), .run = K(conv_##kernel##_run) },
-        AD_CONV_KERNELS(X)
-#undef X
-    },
-    .element = {
-#define X(type, kernel, arguments) .kernel = K(element_##kernel),
-        AD_ELEMENT_KERNELS(X)
-#undef X
-    },
-    .norm = {
-#define X(type, kernel, arguments) .kernel = K(norm_##kernel),
-        AD_NORM_KERNELS(X)
-#undef X
-    },
-};
+#define CONV(kernel, which) .kernel = { .plan = K(conv_##which##_plan), .run = K(conv_##which##_run) }
+#define ELEMENT(type, kernel, arguments) .kernel = K(element_##kernel),
+#define NORM(type, kernel, arguments) .kernel = K(norm_##kernel),
+
+#define TABLE(forward_, by_input_, by_weight_)                                                                       \
+    {                                                                                                                \
+        .name = TEXT(ADZE_VARIANT),                                                                                  \
+        .conv = { CONV(forward, forward_), CONV(by_input, by_input_), CONV(by_weight, by_weight_), CONV(gemm, gemm) }, \
+        .element = { AD_ELEMENT_KERNELS(ELEMENT) },                                                                  \
+        .norm = { AD_NORM_KERNELS(NORM) },                                                                           \
+    }
+
+const ad_kernels K(table) = TABLE(forward, by_input, by_weight);
+#if defined(ADZE_SIMD_AVX2) || defined(ADZE_SIMD_AVX512)
+const ad_kernels K(table_winograd) = TABLE(winograd_forward, winograd_by_input, winograd_by_weight);
+#endif

@@ -22,11 +22,13 @@ typedef float real;
 #include "ops/kernels/simd.h"
 
 extern const ad_kernels K(table);
+extern const ad_kernels K(table_winograd);     /* of the fast variants: convolution by Winograd where it pays */
 
 #define X(name, shape)                                                          \
     void K(conv_##name##_plan)(const shape *s, ad_work *work);                  \
     void K(conv_##name##_run)(const shape *s, int stage, int64_t unit, const ad_args *args);
 AD_CONV_KERNELS(X)
+AD_CONV_WINOGRAD_KERNELS(X)
 #undef X
 #define X(type, name, arguments) type K(element_##name) arguments;
 AD_ELEMENT_KERNELS(X)
