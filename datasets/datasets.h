@@ -105,6 +105,16 @@ AD_API void ad_unfit_labels(ad_fit fit, int height, int width, const uint8_t *la
 AD_API void ad_unfit_probabilities(ad_fit fit, int height, int width, int classes, const float *p, int item_height, int item_width,
                                    float *out);
 
+/* ---- what published pipelines do to images and label maps, [height, width] (transform.c has the formulas) ---- */
+
+AD_API void ad_window(int64_t n, const float *x, double lo, double hi, float *y);      /* held in [lo, hi], then (x - lo) / (hi - lo) */
+/* `turns` quarter turns to the left, then mirrored along axis `flip` (0: rows, 1: columns, -1: not). Odd turns swap the sizes. */
+AD_API void ad_turn(int height, int width, const float *x, int turns, int flip, float *y);
+AD_API void ad_rotate(int height, int width, const float *x, double degrees, float *y);   /* about the middle; nearest pixel, 0 outside */
+/* To out_height x out_width with the end points kept; order 0: nearest, 1: linear, 3: cubic spline. AD_EUSAGE for others. */
+AD_API AD_CHECKED ad_status ad_zoom(ad_error *e, int height, int width, const float *x, int order, int out_height, int out_width, float *y);
+AD_API void ad_spline_coefficients(int height, int width, const float *x, double *c);     /* of the cubic spline through the pixels */
+
 /* ---- loader ---- */
 
 typedef struct ad_loader_options {

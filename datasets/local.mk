@@ -9,7 +9,8 @@ libcore_la_SOURCES += $(source_files) \
 	datasets/scene_image.c \
 	datasets/dataset.c \
 	datasets/fit.c \
-	datasets/loader.c
+	datasets/loader.c \
+	datasets/transform.c
 headers += datasets/datasets.h
 
 datasets/datasets.def: $(top_srcdir)/datasets/local.mk

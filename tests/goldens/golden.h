@@ -2,8 +2,8 @@
  * golden.h - what the parts of the golden runner share: cases, verdicts, and the border where layouts change.
  *
  * A case is one safetensors file with inputs, results and gradients of an independent implementation, N,C,H,W and in PyTorch's order
- * of weights. Everything that is known about foreign names stands in tables: ops.c (a row per kind of op), optim.c, metrics.c, and the
- * `map:` section of a model.
+ * of weights. Everything that is known about foreign names stands in tables: op_rows.c (a row per kind of op), optim.c, metrics.c,
+ * data.c, and the `map:` section of a model.
  */
 #ifndef ADZE_TESTS_GOLDENS_H
 #define ADZE_TESTS_GOLDENS_H
@@ -39,6 +39,7 @@ verdict run_resampling(kase *k); /* ops.c: several ops in one file */
 verdict run_optimiser(kase *k);  /* optim.c */
 verdict run_schedule(kase *k);   /* optim.c */
 verdict run_metric(kase *k);     /* metrics.c */
+verdict run_data(kase *k);       /* data.c */
 verdict run_model(kase *k);      /* models.c */
 /* config.c: the JSON of the configuration and `shape_NAME` of every input, malloc'ed; NULL if there is none or no memory. */
 char *config_of(const kase *k);
