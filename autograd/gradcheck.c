@@ -128,7 +128,7 @@ ad_status ad__sample_record(ad_tape *t, const ad_op *op, const ad_sample *s, ad_
     const void *attr;
     AD_TRY(ad__sample_attr(&t->ctx->error, op, s, storage, &attr));
     for (int i = 0; i < s->n_in; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "x%d", i);
         in[i] = s->in[i].rank < 0 ? NULL : ad_input(t, name, &s->in[i]);
         if (s->in[i].rank >= 0 && !in[i]) return t->ctx->error.status;

@@ -68,8 +68,46 @@ static void norms_of_one(ad__elab *x)
     }
 }
 
+static bool is_among(const char *name, const char *const *names)
+{
+    while (*names && strcmp(*names, name) != 0) names++;
+    return *names;
+}
+
+/* The record that makes a value, seen through ops that only move numbers. */
+static bool producer(const ad_tape *t, const ad_tensor *value, ad_record_info *r)
+{
+    static const char *const movers[] = { "slice", "reshape", "rearrange", "permute", "roll", "upsample", "resize", NULL };
+    bool found = true;
+    while (found) {
+        found = false;
+        for (int i = 0; !found && ad_tape_record(t, i, r); i++)
+            for (int k = 0; !found && k < r->n_out; k++) found = r->out[k] == value;
+        if (!found || !is_among(r->op->name, movers)) return found;
+        value = r->in[0];
+    }
+    return false;
+}
+
+/* The scale of a distribution must be above 0: what comes straight from an affine map may have either sign. */
+static void unbounded_scales(ad__elab *x)
+{
+    static const char *const any_sign[] = { "conv", "conv_transpose", "linear", "matmul", "batch_norm", "layer_norm", "group_norm",
+                                            "instance_norm", "tanh", "sub", "neg", NULL };
+    ad_record_info r;
+    for (int i = 0; i < x->n_sites; i++) {
+        const ad__site *s = x->sites[i];
+        if (!s->scale || !producer(x->t, s->scale, &r) || !is_among(r.op->name, any_sign)) continue;
+        ad_span at = ad__document_span_at(s->in, s->line, s->column, s->length);
+        ad_report(x->d, AD_SEVERITY_WARNING, "unbounded-scale", &at, "the scale of site '%s' comes straight from '%s' and may be below 0",
+                  s->path, r.op->name);
+        ad_report_hint(x->d, "exp(..) or softplus(..) keeps it positive");
+    }
+}
+
 void ad__lint_program(ad__elab *x, const ad__reach *outputs)
 {
+    unbounded_scales(x);
     target_leak(x, outputs);
     lonely_sites(x);
     skipped_levels(x, outputs);

@@ -324,6 +324,11 @@ static void warnings(void **state)
                  "    - return:\n        loss: cross_entropy(x + h, y, over=\"HW\", batch=\"mean\")\n" OBJECTIVE,
            "norm-of-one", 8, 32);
     warned(*state,
+           TRAIN "    - m, s = conv(x, out=4, kernel=1) | split(2)\n    - z ~ normal(m, s)\n"
+                 "    - return:\n        loss: cross_entropy(z, y, over=\"HW\", batch=\"mean\")\n"
+                 "objective:\n  kind: expression\n  program: train\n  minimize: loss\n",
+           "unbounded-scale", 9, 7);
+    warned(*state,
            TRAIN
            "    - return:\n        loss: cross_entropy(conv(x, out=2, kernel=1), y, over=\"HW\", batch=\"mean\")\n" OBJECTIVE
            "init:\n  \"covn.w\": he_normal\n",

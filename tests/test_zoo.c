@@ -79,6 +79,7 @@ static const struct {
     { "swin_unet", NULL, "depths=[2, 2, 2, 1]", 20076972 },
     { "vae_unet", NULL, NULL, 20080532 },
     { "vae_unet", NULL, "classes=2", 20079860 },
+    { "unet", NULL, NULL, 34526409 },
     { "vae_unet_conv", NULL, NULL, 31047114 },
     { "vae_unet_conv", NULL, "label_heads=own", 31049042 },
 };
