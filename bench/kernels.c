@@ -8,19 +8,20 @@
  * counted, so a share may exceed 100 %). A round measures the peak, then every direction once, so that a machine that slows down slows all of them. One thread is timed
  * by its processor time, several by the clock. PATTERN picks the rows whose text contains it.
  */
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE
 
 #include <immintrin.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "ops/kernels/conv_winograd.h"
 #include "ops/kernels/select.h"
 
-enum { MOST_ROUNDS = 99, KINDS = 3, MOST_JOBS = 2 * KINDS };
+enum { MOST_ROUNDS = 99, KINDS = 3, MOST_JOBS = 2 * KINDS, HUGE = 2 << 20 };
 
 typedef struct options {
     int isa, threads, rounds;
@@ -107,11 +108,13 @@ typedef struct job {
     double flop;
 } job;
 
+/* On large pages, as the arena's are. */
 static void *block(size_t bytes)
 {
-    size_t whole = (bytes + 4095) / 4096 * 4096 + 4096;
-    float *p = aligned_alloc(4096, whole);
+    size_t whole = (bytes + HUGE - 1) / HUGE * HUGE;
+    float *p = aligned_alloc(HUGE, whole ? whole : HUGE);
     if (!p) exit(1);
+    madvise(p, whole, MADV_HUGEPAGE);
     for (size_t i = 0; i < whole / sizeof *p; i++)
         p[i] = (float)(i * 2654435761u % 2001) / 1000 - 1;
     return p;
@@ -187,9 +190,11 @@ static const conv_row conv_rows[] = {
     { 12, 64, 32, 64, 2, 2 }, { 12, 192, 96, 16, 2, 2 }, { 4, 3, 96, 224, 4, 4 }, { 12, 32, 64, 64, 3, 2 },
 };
 
+/* Rows, inputs, outputs of linear layers: those of Swin-Unet at 224x224, batch 4, and square ones. */
 static const int gemm_rows[][3] = {
-    { 512, 512, 512 }, { 1024, 1024, 1024 }, { 32, 16384, 288 }, { 128, 4096, 1152 }, { 12544, 288, 96 }, { 12544, 384, 96 },
-    { 12544, 96, 384 }, { 3136, 576, 192 }, { 784, 1152, 384 }, { 196, 2304, 768 },
+    { 12544, 96, 288 }, { 12544, 96, 96 }, { 12544, 96, 384 }, { 12544, 384, 96 }, { 3136, 192, 576 }, { 3136, 192, 768 }, { 3136, 768, 192 },
+    { 784, 384, 1152 }, { 784, 1536, 384 }, { 196, 768, 2304 }, { 196, 768, 3072 }, { 196, 3072, 768 }, { 49152, 32, 32 },
+    { 512, 512, 512 }, { 1024, 1024, 1024 },
 };
 
 static void conv_measure(const conv_row *r, const options *o)
@@ -225,24 +230,29 @@ static void conv_measure(const conv_row *r, const options *o)
         free(all[i]);
 }
 
-/* As it lies, with b transposed, with a transposed. */
+/* y = x w, gx = gy w^T, gw = x^T gy. */
 static void gemm_measure(const int *r, const ad_kernels *k, const options *o)
 {
     char text[96];
-    snprintf(text, sizeof text, "gemm m %d n %d k %d", r[0], r[1], r[2]);
-    void *a = block((size_t)r[0] * (size_t)r[2] * 4), *b = block((size_t)r[1] * (size_t)r[2] * 4), *c = block((size_t)r[0] * (size_t)r[1] * 4);
-    job jobs[KINDS];
+    snprintf(text, sizeof text, "linear %d rows %d -> %d", r[0], r[1], r[2]);
+    size_t rows = (size_t)r[0], in = (size_t)r[1], out = (size_t)r[2];
+    void *x = block(rows * in * 4), *w = block(in * out * 4), *y = block(rows * out * 4);
+    void *to_x = block(rows * in * 4), *to_w = block(in * out * 4), *to_y = block(rows * out * 4);
+    job jobs[KINDS] = {
+        { .args = { .a = x, .b = w, .out = to_y }, .gemm_shape = { .m = r[0], .n = r[2], .k = r[1] } },
+        { .args = { .a = y, .b = w, .out = to_x }, .gemm_shape = { .m = r[0], .n = r[1], .k = r[2], .transposed_b = 1 } },
+        { .args = { .a = x, .b = y, .out = to_w }, .gemm_shape = { .m = r[1], .n = r[2], .k = r[0], .transposed_a = 1 } },
+    };
     for (int i = 0; i < KINDS; i++) {
-        jobs[i] = (job){
-            .gemm = &k->conv.gemm, .args = { .a = a, .b = b, .out = c }, .flop = 2.0 * r[0] * r[1] * r[2],
-            .gemm_shape = { .batch = 1, .m = r[0], .n = r[1], .k = r[2], .transposed_a = i == 2, .transposed_b = i == 1 },
-        };
+        jobs[i].gemm = &k->conv.gemm;
+        jobs[i].gemm_shape.batch = 1;
+        jobs[i].flop = 2.0 * r[0] * r[1] * r[2];
         jobs[i].gemm->plan(&jobs[i].gemm_shape, &jobs[i].work);
     }
     measure(text, jobs, KINDS, o);
-    free(a);
-    free(b);
-    free(c);
+    void *all[] = { x, w, y, to_x, to_w, to_y };
+    for (int i = 0; i < 6; i++)
+        free(all[i]);
 }
 
 int main(int argc, char **argv)
@@ -265,7 +275,7 @@ int main(int argc, char **argv)
     printf("%-30s  %12s  %12s  %12s  (winograd)\n", "convolution, square images", "forward", "by_input", "by_weight");
     for (size_t i = 0; i < sizeof conv_rows / sizeof *conv_rows; i++)
         conv_measure(&conv_rows[i], &o);
-    printf("%-30s  %12s  %12s  %12s\n", "product", "a b", "a b^T", "a^T b");
+    printf("%-30s  %12s  %12s  %12s\n", "linear layers", "forward", "by_input", "by_weight");
     for (size_t i = 0; i < sizeof gemm_rows / sizeof *gemm_rows; i++)
         gemm_measure(gemm_rows[i], k, &o);
     return 0;

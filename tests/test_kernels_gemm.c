@@ -89,8 +89,23 @@ static void test_lengths(void **state)
     }
 }
 
+/* Tall products, whose b is packed once; products with so many terms that they come in chunks; columns shared among units. */
+static void test_layouts(void **state)
+{
+    static const int sizes[][4] = { { 1, 2100, 40, 35 }, { 1, 3, 5, 2100 }, { 1, 70, 47, 4099 }, { 2, 34, 20, 2048 }, { 1, 500, 300, 40 } };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int bits = 0; bits < 8; bits++) {
+            ad_gemm_shape s = {
+                .batch = sizes[i][0], .m = sizes[i][1], .n = sizes[i][2], .k = sizes[i][3], .transposed_a = bits & 1, .transposed_b = bits >> 1 & 1,
+            };
+            check(&s, bits >> 2);
+        }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_combinations), cmocka_unit_test(test_lengths) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_combinations), cmocka_unit_test(test_lengths), cmocka_unit_test(test_layouts),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
  * An output of by_weight splits the output rows (n, out0, out1) into conv_chunks() equal runs, a number that depends on the shape
  * alone; each run is one chain over its pixels, and the runs are added
  * pairwise: run i takes run i + 1 for even i, then i + 2 for every fourth, and so on.
+ * An output of a product splits its terms into gemm_chunks() equal runs, each a chain (the first starts at the bias), added in the same way.
  */
 #ifndef ADZE_OPS_KERNELS_CONV_CHUNKS_H
 #define ADZE_OPS_KERNELS_CONV_CHUNKS_H
@@ -26,6 +27,14 @@ static inline int64_t conv_chunks(const ad_conv_shape *s)
     int64_t rows = conv_rows(s), by_pixels = rows * s->out[2] / 512, n = 32 / blocks;
     if (n > by_pixels) n = by_pixels;
     if (n > rows) n = rows;
+    return n < 1 ? 1 : n;
+}
+
+/* Gradients of weights have few outputs and many terms: runs of at least 1024 terms, as many as make eight pieces of 256 x 256. */
+static inline int64_t gemm_chunks(const ad_gemm_shape *s)
+{
+    int64_t pieces = s->batch * ceil_div(s->m * s->n, 65536), n = s->transposed_a && pieces > 0 ? 8 / pieces : 1;
+    if (n > s->k / 1024) n = s->k / 1024;
     return n < 1 ? 1 : n;
 }
 

@@ -139,7 +139,7 @@ static void unit_rows(const conv_unit *u)
     int64_t low = u->block % per_plane * u->l->block, rows = height - low < u->l->block ? height - low : u->l->block;
     int64_t row = u->block / per_plane * height + low, taps = conv_view_taps(v), offset[TILE_MOST_RUNS];
     conv_slots slots = conv_slots_of(v, rows);
-    conv_tile t = { .offset = offset, .out_stride = v->axis[2].out_step * v->groups * v->columns };
+    conv_tile t = { .offset = offset, .out_stride = v->axis[2].out_step * v->groups * v->columns, .ahead_floats = SLOT };
     for (int64_t channel = 0; channel < v->sum; channel += SLOT) {
         t.length = v->sum - channel < SLOT ? v->sum - channel : SLOT;
         K(conv_fill_rows)(v, &slots, u->source, row, u->group * v->sum + channel, t.length, u->scratch);

@@ -113,7 +113,7 @@ static void block_rows(const weight_unit *u, int64_t row, int64_t rows)
 {
     int64_t width = u->v->axis[2].count, some = RUN_PIXELS / width < 1 ? 1 : RUN_PIXELS / width, offset[TILE_MOST_RUNS];
     conv_slots slots = conv_slots_of(u->v, rows);
-    conv_tile t = { .offset = offset, .length = width };
+    conv_tile t = { .offset = offset, .length = width, .ahead_floats = SLOT };
     K(conv_fill_rows)(u->v, &slots, u->x, row, u->group * u->v->sum + u->part * SLOT, u->length, u->slots);
     conv_panels panels = panels_of(u, rows * width);
     panels_fill(u, &panels, row * width);

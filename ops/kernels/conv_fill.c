@@ -113,6 +113,9 @@ void K(conv_fill_columns)(const conv_view *v, const float *source, int64_t first
     }
 }
 
+/* Rows of weights that are a row of memory apart come late unless they are asked for so many rows before. */
+enum { PACK_AHEAD = 12 };
+
 void K(conv_pack_rows)(const conv_panels *p, int64_t first, int64_t terms, const float *w, int64_t stride)
 {
     for (int64_t t = 0; t < terms; t++, w += stride)
@@ -120,6 +123,9 @@ void K(conv_pack_rows)(const conv_panels *p, int64_t first, int64_t terms, const
             int64_t column = tile_column(tile), left = p->columns - column;
             int vecs = tile_vecs(p->columns, tile);
             float *panel = conv_panel(p, tile, first + t);
+            if (t + PACK_AHEAD < terms)
+                for (int v = 0; v < vecs * VL; v += 16)
+                    __builtin_prefetch(w + PACK_AHEAD * stride + column + v);
             for (int v = 0; v < vecs; v++, left -= VL)
                 v_store(panel + v * VL, left >= VL ? v_load(w + column + v * VL) : v_load_n(w + column + v * VL, left));
         }
@@ -153,6 +159,9 @@ static void pack_eight(int64_t terms, const float *w, int64_t stride, int64_t co
         int count = terms - t < 8 ? (int)(terms - t) : 8;
         __m256i there = _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lane);
         __m256 r[8];
+        if (t % 16 == 0)
+            for (int j = 8; j < 16; j++)
+                __builtin_prefetch(w + j * stride + t);
         for (int j = 0; j < 8; j++)
             r[j] = j < columns ? _mm256_maskload_ps(w + j * stride + t, there) : _mm256_setzero_ps();
         transpose8(r);

@@ -16,7 +16,7 @@ static inline __attribute__((always_inline)) void prefetch(const int vecs, const
     for (int64_t r = row; r < end; r++) {
         for (int i = 0; i < vecs * VL; i += 16)
             __builtin_prefetch(out + r * t->out_stride + i, 1);
-        for (int i = 0; t->ahead && i < SLOT; i += 16)
+        for (int64_t i = 0; t->ahead && i < t->ahead_floats; i += 16)
             __builtin_prefetch(t->ahead + r * t->ahead_stride + i);
     }
 }

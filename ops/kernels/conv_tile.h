@@ -23,8 +23,8 @@ typedef struct conv_tile {
     const float *start;        /* one number a column, or NULL: go on from what `out` holds */
     int64_t out_stride;        /* floats from row to row */
     int64_t columns;           /* that exist; the vectors' other lanes are neither read nor written in `out` */
-    const float *ahead;        /* source pixels, one a row, that the next block will copy, or NULL: asked for between the runs */
-    int64_t ahead_stride;
+    const float *ahead;        /* what the next block will copy, so many floats a row, or NULL: asked for between the runs */
+    int64_t ahead_stride, ahead_floats;
 } conv_tile;
 
 typedef void (*conv_tile_fn)(const conv_tile *t, const float *a, float *out);
