@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""A training step of a zoo model in adze and in PyTorch, interleaved in one run: medians and their ratio.
+"""Training steps and sampling of zoo models in adze and in PyTorch, interleaved in one run: medians and their ratios.
 
-    python3 bench/compare.py build/bench/step phiseg 12 [rounds]
+    python3 bench/compare.py build/bench/step phiseg:12 [MODEL:BATCH..] [--rounds N] [--json FILE] [--svg FILE]
 
-Three processes take turns: adze; PyTorch as installed but with both cores (T0); PyTorch tuned (T1: AVX-512 BLAS, huge pages,
-an allocator that keeps its memory, channels-last if that is faster). All start from the same weights, and their first losses must
-agree to 1e-4. A round in which the multiply-add probe of `step` falls below 85 % of the best is dropped for everybody.
+For each model four processes take turns: adze; PyTorch as installed but with all cores (T0); PyTorch tuned (T1: AVX-512 BLAS, huge
+pages, an allocator that keeps its memory), with and without channels-last, of which the faster counts. All start from the same weights;
+first losses, and logits at the means of the latents, must agree to 1e-4. A round in which the multiply-add probe of `step` falls below
+85 % of the best is dropped for everybody.
 """
+import argparse
 import json
 import os
 import statistics
@@ -19,6 +21,8 @@ TUNED = {
     "OPENBLAS_CORETYPE": "SkylakeX",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184",
 }
+SIDES = ("adze", "T0", "T1", "T1 channels-last")
+QUIET = 0.85
 
 
 class Child:
@@ -27,55 +31,140 @@ class Child:
         environment.setdefault("ADZE_ZOO", os.path.join(HERE, os.pardir, "models", "zoo"))
         environment.update(env or {})
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=HERE)
-        self.hello = json.loads(self.process.stdout.readline())
+        self.hello = self.answer()
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit("bench/compare: a process ended early: " + " ".join(self.process.args))
+        return json.loads(line)
 
     def ask(self, word):
         self.process.stdin.write(word + "\n")
         self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        return self.answer()
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
-def profile_of(model):
-    """The profile that a twin is of, if it says one: its line PROFILE, read without PyTorch."""
+def twin_has(model, start):
+    """The lines of the twin that begin so, read without PyTorch."""
     with open(os.path.join(HERE, "twins", model + ".py")) as f:
-        return [line.split('"')[1] for line in f if line.startswith("PROFILE")]
+        return [line for line in f if line.startswith(start)]
+
+
+def agree(children, word):
+    values = {name: c.ask(word)[word] for name, c in children.items()}
+    for value in values.values():
+        if abs(value - values["adze"]) > 1e-4 * abs(values["adze"]):
+            sys.exit(f"bench/compare: no twins, the {word} differs: {values}")
+    return values["adze"]
+
+
+def interleave(children, word, rounds, label):
+    """Seconds and MiB of each side: medians over the rounds in which the machine was quiet."""
+    for c in children.values():
+        c.ask(word)
+    rows = []
+    for i in range(rounds):
+        rows.append({"probe": children["adze"].ask("probe")["gflops"], **{name: c.ask(word) for name, c in children.items()}})
+        print(f"{label}, {word}, round {i + 1} of {rounds}: " + ", ".join(f"{n} {rows[-1][n]['seconds']:.3f} s" for n in children),
+              file=sys.stderr)
+    best = max(r["probe"] for r in rows)
+    kept = [r for r in rows if r["probe"] >= QUIET * best]
+    result = {n: {"seconds": statistics.median(r[n]["seconds"] for r in kept), "mib": rows[-1][n]["rss_kib"] / 1024} for n in children}
+    result["kept"] = len(kept)
+    return result
+
+
+def measure(step, model, batch, rounds, folder):
+    files = [os.path.join(folder, f) for f in ("weights.safetensors", "batch.safetensors")]
+    profile = [line.split('"')[1] for line in twin_has(model, "PROFILE")]
+    threads = str(os.cpu_count())
+    ours = Child([step, "zoo:" + model, batch] + files + profile)
+    torch = [sys.executable, os.path.join(HERE, "torch_child.py"), model] + files
+    children = dict(zip(SIDES, (ours, Child(torch + ["plain", threads]), Child(torch + ["plain", threads], TUNED),
+                                Child(torch + ["channels_last", threads], TUNED))))
+    if any(c.hello["parameters"] != ours.hello["parameters"] for c in children.values()):
+        sys.exit("bench/compare: no twins, parameter counts differ")
+    samples = bool(twin_has(model, "    def sample"))
+    if samples:
+        agree(children, "mean")
+    row = {"model": model, "batch": int(batch), "threads": int(threads), "rounds": rounds, "parameters": ours.hello["parameters"],
+           "loss": agree(children, "loss"), "step": interleave(children, "step", rounds, model)}
+    if samples:
+        row["sample"] = interleave(children, "sample", rounds, model)
+    for c in children.values():
+        c.end()
+    return row
+
+
+def ratios(timed):
+    """T1, T0 and memory, as multiples of adze."""
+    t1 = min(timed["T1"]["seconds"], timed["T1 channels-last"]["seconds"])
+    mib = min(timed[n]["mib"] for n in SIDES[1:])
+    return t1 / timed["adze"]["seconds"], timed["T0"]["seconds"] / timed["adze"]["seconds"], timed["adze"]["mib"] / mib
+
+
+def table(rows):
+    yield "| | rounds kept | adze, s | T1, s | T0, s | T1 / adze | T0 / adze | adze, MiB | memory, adze / least of PyTorch |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        for word, what in (("step", f"training step, batch {row['batch']}"), ("sample", "16 samples of one image")):
+            if word not in row:
+                continue
+            timed = row[word]
+            t1, t0, mib = ratios(timed)
+            seconds = min(timed["T1"]["seconds"], timed["T1 channels-last"]["seconds"])
+            yield (f"| `{row['model']}`, {what} | {timed['kept']} of {row['rounds']} | {timed['adze']['seconds']:.3f} | {seconds:.3f} | "
+                   f"{timed['T0']['seconds']:.3f} | **{t1:.2f}** | {t0:.2f} | {timed['adze']['mib']:.0f} | {mib:.2f} |")
+
+
+def picture(rows):
+    """Bars of the two ratios of every row, as SVG; the line is adze itself."""
+    bars = [(f"{row['model']}, " + ("step" if word == "step" else "samples"), *ratios(row[word])[:2])
+            for row in rows for word in ("step", "sample") if word in row]
+    left, unit, high = 190, 90, 40
+    most = max(max(t1, t0) for _, t1, t0 in bars)
+    width, height = int(left + unit * (most + 1)), high * len(bars) + 50
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" font-size="12">',
+           f'<rect width="{width}" height="{height}" fill="white"/>']
+    for i, (name, t1, t0) in enumerate(bars):
+        y = 10 + i * high
+        out.append(f'<text x="{left - 8}" y="{y + 20}" text-anchor="end">{name}</text>')
+        for k, (value, colour) in enumerate(((t1, "#3b6ea5"), (t0, "#b9cbe0"))):
+            out.append(f'<rect x="{left}" y="{y + 2 + 15 * k}" width="{unit * value:.1f}" height="13" fill="{colour}"/>')
+            out.append(f'<text x="{left + unit * value + 4:.1f}" y="{y + 13 + 15 * k}">{value:.2f}</text>')
+    bottom = 10 + high * len(bars)
+    out += [f'<line x1="{left + unit}" y1="5" x2="{left + unit}" y2="{bottom}" stroke="black"/>',
+            f'<text x="{left + unit}" y="{bottom + 15}" text-anchor="middle">adze = 1</text>',
+            f'<text x="{left}" y="{bottom + 33}">time of PyTorch / time of adze: dark tuned (T1), light as installed (T0)</text>', "</svg>"]
+    return "\n".join(out) + "\n"
 
 
 def main():
-    step, model, batch = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3]
-    rounds = int(sys.argv[4]) if len(sys.argv) > 4 else 9
-    threads = str(os.cpu_count())
-    with tempfile.TemporaryDirectory() as folder:
-        files = [os.path.join(folder, f) for f in ("weights.safetensors", "batch.safetensors")]
-        ours = Child([step, "zoo:" + model, batch] + files + profile_of(model))
-        torch = [sys.executable, os.path.join(HERE, "torch_child.py"), model] + files
-        children = {
-            "adze": ours,
-            "T0": Child(torch + ["plain", threads]),
-            "T1": Child(torch + ["plain", threads], TUNED),
-            "T1 channels-last": Child(torch + ["channels_last", threads], TUNED),
-        }
-        losses = {name: c.ask("loss")["loss"] for name, c in children.items()}
-        for name, value in losses.items():
-            assert abs(value - losses["adze"]) <= 1e-4 * abs(losses["adze"]), f"losses differ: {losses}"
-            assert children[name].hello["parameters"] == ours.hello["parameters"], "parameter counts differ"
-        for c in children.values():
-            c.ask("step")
-        rows = []
-        for i in range(rounds):
-            rows.append({"probe": ours.ask("probe")["gflops"], **{name: c.ask("step") for name, c in children.items()}})
-            print(f"round {i + 1} of {rounds}: " + ", ".join(f"{n} {rows[-1][n]['seconds']:.2f} s" for n in children), file=sys.stderr)
-        best = max(r["probe"] for r in rows)
-        kept = [r for r in rows if r["probe"] >= 0.85 * best] or rows
-        median = {n: statistics.median(r[n]["seconds"] for r in kept) for n in children}
-        rss = {n: rows[-1][n]["rss_kib"] / 1024 for n in children}
-    t1 = min(median["T1"], median["T1 channels-last"])
-    print(f"{model}, batch {batch}, {threads} threads, {len(kept)} of {rounds} rounds kept, "
-          f"{ours.hello['parameters']} parameters, first loss {losses['adze']:.6g}")
-    print("| | s per step (median) | ratio to adze | peak MiB |\n|---|---|---|---|")
-    for n in children:
-        print(f"| {n} | {median[n]:.3f} | {median[n] / median['adze']:.2f} | {rss[n]:.0f} |")
-    print(f"step of PyTorch / step of adze: T1 {t1 / median['adze']:.2f}, T0 {median['T0'] / median['adze']:.2f}")
+    parser = argparse.ArgumentParser(description="adze beside PyTorch, interleaved in one run")
+    parser.add_argument("step", help="build/bench/step")
+    parser.add_argument("models", nargs="+", metavar="MODEL:BATCH")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", help="the figures, to a file")
+    parser.add_argument("--svg", help="the ratios as a picture, to a file")
+    given = parser.parse_args()
+    rows = []
+    for item in given.models:
+        model, _, batch = item.partition(":")
+        with tempfile.TemporaryDirectory() as folder:
+            rows.append(measure(os.path.abspath(given.step), model, batch or "12", given.rounds, folder))
+    print("\n".join(table(rows)))
+    if given.json:
+        with open(given.json, "w") as f:
+            json.dump(rows, f, indent=1)
+    if given.svg:
+        with open(given.svg, "w") as f:
+            f.write(picture(rows))
 
 
-main()
+if __name__ == "__main__":
+    main()

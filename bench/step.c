@@ -4,8 +4,11 @@
  *
  *   loss    the training loss of the saved batch with the saved noise
  *   step    one training step (forward, backward, Adam): seconds, peak memory
+ *   mean    the size of the logits when every latent is its mean
+ *   sample  sixteen draws of one image: seconds, peak memory
  *   probe   multiply-adds a second of one core, in GFLOP/s: how quiet the machine is
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +17,15 @@
 
 #include "adze.h"
 
+#define DRAWS 16
+
 typedef struct bench {
     ad_ctx *ctx;
     ad_model *model;
     ad_params *params;
-    ad_recorded *fixed, *drawn;
-    ad_program *loss, *step;
+    ad_recorded *fixed, *drawn, *means, *sampled;
+    ad_program *loss, *step, *mean, *sample;
+    ad_tensor *logits;             /* of `mean` */
     ad_optim *adam;
     int64_t batch, steps;
     const char *weights_file, *batch_file;
@@ -127,6 +133,22 @@ static ad_status prepare_step(bench *b)
     return AD_OK;
 }
 
+/* The program `sample` in evaluation, for one image: with the latents' means, or with all draws at once. */
+static ad_status prepare_sampling(bench *b, bool means, ad_recorded **recorded, ad_program **program)
+{
+    const ad_choice mean = { "*", AD_CHOICE_MEAN, NULL };
+    const ad_record_options o = { .batch = 1, .draws = means ? 1 : DRAWS, .mode = AD_MODE_EVAL, .no_commits = true,
+                                  .n_choices = means, .choices = &mean };
+    ad_tape *t = ad_tape_new(b->ctx, AD_F32);
+    AD_TRY(ad_model_record(b->model, "sample", t, b->params, &o, recorded));
+    ad_tensor *out = ad_recorded_output(*recorded, "logits");
+    if (means) b->logits = out;
+    else out = ad_softmax(t, out);
+    AD_TRY(ad_compile(t, 1, &out, &(ad_plan_options){ .no_commits = true }, program));
+    fill(*recorded, *program);
+    return AD_OK;
+}
+
 static ad_status prepare(bench *b, const char *ref, const char *profile)
 {
     ad_error *e = ad_ctx_error(b->ctx);
@@ -136,7 +158,18 @@ static ad_status prepare(bench *b, const char *ref, const char *profile)
     AD_TRY(ad_params_init(b->params, AD_SLOT_STATE, 1));
     AD_TRY(ad_checkpoint_save(e, b->weights_file, b->params, &(ad_checkpoint){ .seed = 1 }));
     AD_TRY(prepare_loss(b));
+    if (ad_model_has_program(b->model, "sample")) {
+        AD_TRY(prepare_sampling(b, true, &b->means, &b->mean));
+        AD_TRY(prepare_sampling(b, false, &b->sampled, &b->sample));
+    }
     return prepare_step(b);
+}
+
+static void print_time(double seconds)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    printf("{\"seconds\": %.6f, \"rss_kib\": %ld}\n", seconds, usage.ru_maxrss);
 }
 
 static ad_status answer(bench *b, const char *word)
@@ -154,14 +187,22 @@ static ad_status answer(bench *b, const char *word)
             if (s.seconds > 0.004 * total) fprintf(stderr, "%6.2f%% %-24s %8.2f ms %8.1f GFLOP/s  %s\n", 100 * s.seconds / total, s.op, 1e3 * s.seconds,
                                                    2e-9 * s.cost.macs * (double)b->steps / s.seconds, s.path ? s.path : "");
         printf("{\"seconds\": %.6f}\n", total);
+    } else if (strcmp(word, "mean") == 0 && b->mean) {
+        AD_TRY(ad_run(b->mean, NULL));
+        const float *logits = ad_program_data(b->mean, b->logits);
+        double size = 0;
+        int64_t n = ad_count(ad_tensor_shape(b->logits));
+        for (int64_t i = 0; i < n; i++) size += fabs((double)logits[i]);
+        printf("{\"mean\": %.9g}\n", size / (double)n);
+    } else if (strcmp(word, "sample") == 0 && b->sample) {
+        double start = now();
+        AD_TRY(ad_run(b->sample, &(ad_run_options){ .seed = 1, .step = (uint64_t)b->steps }));
+        print_time(now() - start);
     } else {
-        struct rusage usage;
         double start = now();
         ad_optim_set(b->adam, b->step, b->steps, 1e-3);
         AD_TRY(ad_run(b->step, &(ad_run_options){ .seed = 1, .step = (uint64_t)b->steps++ }));
-        double seconds = now() - start;
-        getrusage(RUSAGE_SELF, &usage);
-        printf("{\"seconds\": %.6f, \"rss_kib\": %ld}\n", seconds, usage.ru_maxrss);
+        print_time(now() - start);
     }
     fflush(stdout);
     return AD_OK;

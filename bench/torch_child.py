@@ -1,4 +1,4 @@
-"""One PyTorch process of bench/compare.py: builds a twin from a checkpoint, then runs one training step for each line it reads."""
+"""One PyTorch process of bench/compare.py: builds a twin from a checkpoint, then answers each word that it reads."""
 import importlib
 import json
 import struct
@@ -8,7 +8,10 @@ import time
 import numpy
 import torch
 
-from twins.parts import Drawn, Given
+from twins.parts import Drawn, Given, Mean
+
+
+DRAWS = 16
 
 
 def read_safetensors(path):
@@ -25,6 +28,10 @@ def read_safetensors(path):
     return out
 
 
+def peak():
+    return int(next(l for l in open("/proc/self/status") if l.startswith("VmHWM")).split()[1])
+
+
 def main():
     twin_name, weights_file, batch_file, layout, threads = sys.argv[1:]
     torch.set_num_threads(int(threads))
@@ -39,22 +46,33 @@ def main():
         x, y = x.contiguous(), y.contiguous()
     given = Given({k[len("eps/"):]: v for k, v in batch.items() if k.startswith("eps/")})
     optimiser = torch.optim.Adam([*twin.parameters(), *extra], lr=1e-3)
-    loss = None
-    print(json.dumps({"parameters": sum(p.numel() for p in twin.parameters())}), flush=True)
-    for line in sys.stdin:
-        if line.strip() == "loss":
-            with torch.no_grad():
-                print(json.dumps({"loss": twin.loss(x, y, given).item()}), flush=True)
-            continue
+    image = x[:1].clone()
+
+    def mean():
+        """Size of the logits of the latents' means: tells whether sampling is the same."""
+        return {"mean": twin.sample(image, 1, Mean()).abs().mean().item()}
+
+    def step():
         start = time.perf_counter()
         loss = twin.loss(x, y, Drawn())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         loss.item()
-        seconds = time.perf_counter() - start
-        rss = [l for l in open("/proc/self/status") if l.startswith("VmHWM")][0].split()[1]
-        print(json.dumps({"seconds": seconds, "rss_kib": int(rss)}), flush=True)
+        return {"seconds": time.perf_counter() - start, "rss_kib": peak()}
+
+    def sample():
+        start = time.perf_counter()
+        twin.sample(image, DRAWS, Drawn()).softmax(1)
+        return {"seconds": time.perf_counter() - start, "rss_kib": peak()}
+
+    print(json.dumps({"parameters": sum(p.numel() for p in twin.parameters())}), flush=True)
+    for line in sys.stdin:
+        word = line.strip()
+        twin.learning = word in ("loss", "step")
+        with torch.set_grad_enabled(word == "step"):
+            answer = {"loss": lambda: {"loss": twin.loss(x, y, given).item()}, "mean": mean, "step": step, "sample": sample}[word]()
+        print(json.dumps(answer), flush=True)
 
 
 main()

@@ -2,7 +2,7 @@
 import torch
 import torch.nn.functional as F
 
-from twins.parts import Net, cross_entropy_map, kl_normal
+from twins.parts import Net, cross_entropy_map, draws, kl_normal, rows
 
 SCALES, LATENTS, BLOCKS, CONVS = 8, 4, 3, 3
 PART, KAPPA, DECAY, RATE = 0.02, 0.05, 0.99, 0.01
@@ -32,7 +32,7 @@ class Twin(Net):
             x = self.res(x, f"{path}/stage/h[{b}]/res")
         return x
 
-    def core(self, x, net, noise=None, z=None):
+    def core(self, x, net, noise=None, z=None, n=None):
         e = [self.stage(x, f"{net}/e[0]")]
         for l in range(1, SCALES):
             e.append(self.stage(F.avg_pool2d(e[-1], 2), f"{net}/e[{l}]"))
@@ -44,18 +44,23 @@ class Twin(Net):
             s = torch.exp(s)
             mu.append(m)
             sd.append(s)
-            drawn.append(m + s * noise.normal(f"{net}/z[{i}]", m) if z is None else z[i])
-            u = torch.cat((F.interpolate(torch.cat((drawn[i], d), 1), scale_factor=2, mode="nearest"), e[SCALES - 2 - i]), 1)
+            drawn.append(draws(m, s, n or m.shape[0], noise, f"{net}/z[{i}]") if z is None else z[i])
+            d = F.interpolate(torch.cat((drawn[i], rows(d, drawn[i].shape[0])), 1), scale_factor=2, mode="nearest")
+            u = torch.cat((d, rows(e[SCALES - 2 - i], d.shape[0])), 1)
         return e, mu, sd, drawn, u
+
+    def decode(self, u, e):
+        g = self.stage(u, "prior/last")
+        for l in reversed(range(SCALES - 1 - LATENTS)):
+            g = F.interpolate(g, scale_factor=2, mode="nearest")
+            g = self.stage(torch.cat((g, rows(e[l], g.shape[0])), 1), f"comb/g[{l}]")
+        return self.conv(g, "comb")
 
     def loss(self, x, y, noise):
         learning = torch.is_grad_enabled()
         _, qm, qs, z, _ = self.core(torch.cat((y, x), 1), "posterior", noise)
         e, pm, ps, _, u = self.core(x, "prior", z=z)
-        g = self.stage(u, "prior/last")
-        for l in reversed(range(SCALES - 1 - LATENTS)):
-            g = self.stage(torch.cat((F.interpolate(g, scale_factor=2, mode="nearest"), e[l]), 1), f"comb/g[{l}]")
-        xe = cross_entropy_map(self.conv(g, "comb"), y)
+        xe = cross_entropy_map(self.decode(u, e), y)
         batch = x.shape[0]
         u = noise.uniform("train/rec/topk_cross_entropy", xe.shape)
         score = torch.log(xe.detach().clamp_min(1e-30)) - torch.log(-torch.log(u + 1e-20) + 1e-20)
@@ -68,3 +73,8 @@ class Twin(Net):
                 self.average = average
         constraint = rec + (average - rec).detach() - KAPPA * k / batch
         return F.softplus(self.multiplier) ** 2 * constraint + kl
+
+    def sample(self, x, n, noise):
+        """Logits of n draws of one image; the encoder and the first latent's parameters are worked out once."""
+        e, _, _, _, u = self.core(x, "prior", noise, n=n)
+        return self.decode(u, e)

@@ -16,6 +16,13 @@ class Drawn:
         return (torch.rand(batch) >= rate).float()
 
 
+class Mean:
+    """No noise: every latent is its mean."""
+
+    def normal(self, site, like):
+        return torch.zeros_like(like)
+
+
 class Given:
     """The noise of a file, {site: array of adze}: images come with their channels last."""
 
@@ -37,6 +44,7 @@ class Net(torch.nn.Module):
 
     def __init__(self, weights, state):
         super().__init__()
+        self.learning = True         # batch norm by the statistics of the batch, not by the running ones
         self.w = {k: torch.nn.Parameter(v.clone()) for k, v in weights.items()}
         self.state = {k: v.clone() for k, v in state.items()}
         for i, p in enumerate(self.w.values()):
@@ -51,7 +59,8 @@ class Net(torch.nn.Module):
 
     def batch_norm(self, x, path, eps=1e-5, momentum=0.1):
         p = f"{path}/batch_norm"
-        return F.batch_norm(x, self.state[f"{p}.mean"], self.state[f"{p}.var"], self.w[f"{p}.scale"], self.w[f"{p}.shift"], True, momentum, eps)
+        return F.batch_norm(x, self.state[f"{p}.mean"], self.state[f"{p}.var"], self.w[f"{p}.scale"], self.w[f"{p}.shift"],
+                            self.learning, momentum, eps)
 
     def linear(self, x, path):
         return F.linear(x, self.w[f"{path}/linear.w"], self.w.get(f"{path}/linear.b"))
@@ -59,6 +68,15 @@ class Net(torch.nn.Module):
     def layer_norm(self, x, path):
         p = f"{path}/layer_norm"
         return F.layer_norm(x, x.shape[-1:], self.w[f"{p}.scale"], self.w[f"{p}.shift"])
+
+
+def rows(x, n):
+    """The one row of x as n rows, without a copy."""
+    return x.expand(n, *x.shape[1:])
+
+
+def draws(mean, sd, n, noise, site):
+    return mean + sd * noise.normal(site, rows(mean, n))
 
 
 def cross_entropy_map(logits, y):

@@ -2,7 +2,7 @@
 import torch
 import torch.nn.functional as F
 
-from twins.parts import Net
+from twins.parts import Net, draws, rows
 
 
 def upsample_asymmetric(x):
@@ -22,25 +22,30 @@ class Twin(Net):
     def cbr(self, x, path):
         return F.relu(self.batch_norm(self.conv(x, path), path, 1e-3, 0.01))
 
-    def ladder(self, net, x, noise=None, z=None):
-        pre, mu, sd, out = [], {}, {}, {}
-        h = x
+    def encode(self, net, x):
+        pre, h = [], x
         for l in range(self.R):
             if l > 0:
                 h = F.avg_pool2d(h, 2)
             for i in (1, 2, 3):
                 h = self.cbr(h, f"{net}/h[{l},{i}]/cbr")
             pre.append(h)
+        return pre
+
+    def level(self, net, l, pre, coarser):
+        """Mean and deviation of level l; coarser is the latent above it."""
+        f = pre[l + self.D]
+        if l < self.L - 1:
+            u = upsample_asymmetric(coarser)
+            u = self.cbr(self.cbr(u, f"{net}/u[{l}]/cbr"), f"{net}/u[{l}]/cbr#2")
+            f = torch.cat((rows(f, u.shape[0]), u), 1)
+            f = self.cbr(self.cbr(f, f"{net}/f[{l}]/cbr"), f"{net}/f[{l}]/cbr#2")
+        return self.conv(f, f"{net}/mu[{l}]"), F.softplus(self.conv(f, f"{net}/sd[{l}]"))
+
+    def ladder(self, net, x, noise=None, z=None):
+        pre, mu, sd, out = self.encode(net, x), {}, {}, {}
         for l in reversed(range(self.L)):
-            if l == self.L - 1:
-                f = pre[l + self.D]
-            else:
-                u = upsample_asymmetric(out[l + 1])
-                u = self.cbr(self.cbr(u, f"{net}/u[{l}]/cbr"), f"{net}/u[{l}]/cbr#2")
-                f = torch.cat((pre[l + self.D], u), 1)
-                f = self.cbr(self.cbr(f, f"{net}/f[{l}]/cbr"), f"{net}/f[{l}]/cbr#2")
-            mu[l] = self.conv(f, f"{net}/mu[{l}]")
-            sd[l] = F.softplus(self.conv(f, f"{net}/sd[{l}]"))
+            mu[l], sd[l] = self.level(net, l, pre, out.get(l + 1))
             out[l] = z[l] if z is not None else mu[l] + sd[l] * noise.normal(f"{net}/z[{l}]", mu[l])
         return mu, sd, out
 
@@ -73,3 +78,11 @@ class Twin(Net):
             kl = 0.5 * ((vq + (pm[l] - qm[l]) ** 2) / (vp + 1e-10) + torch.log(vp + 1e-10) - torch.log(vq + 1e-10) - 1).sum() / batch
             total = total + 4 ** l * kl
         return total
+
+    def sample(self, x, n, noise):
+        """Logits of n draws of one image; the encoder and the first latent's parameters are worked out once."""
+        pre, z = self.encode("prior", x), {}
+        for l in reversed(range(self.L)):
+            mu, sd = self.level("prior", l, pre, z.get(l + 1))
+            z[l] = draws(mu, sd, n, noise, f"prior/z[{l}]")
+        return sum(self.likelihood(z, x.shape[2:]).values())

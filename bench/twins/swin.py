@@ -2,7 +2,7 @@
 import torch
 import torch.nn.functional as F
 
-from twins.parts import Net
+from twins.parts import Net, rows
 
 E, PATCH, WINDOW, DROP = 96, 4, 7, 0.2
 HEADS = (3, 6, 12, 24)
@@ -35,7 +35,7 @@ class SwinNet(Net):
         return self.size // PATCH >> i
 
     def drop_path(self, x, rate, site, noise):
-        if rate == 0:
+        if rate == 0 or not self.learning:
             return x
         return x * (noise.keep(site, x.shape[0], rate) / (1 - rate)).view(-1, 1, 1)
 
@@ -96,6 +96,8 @@ class SwinNet(Net):
         for i in (2, 1, 0):
             u = self.expand(t, i, f"{path}/u[{i}]")
             parts = [u, s[i]] + ([z[i].flatten(2).transpose(1, 2)] if i < len(z) else [])
+            n = max(p.shape[0] for p in parts)
+            parts = [rows(p, n) if p.shape[0] < n else p for p in parts]
             t = self.stage(self.linear(torch.cat(parts, -1), f"{path}/c[{i}]"), i, f"{path}/d[{i}]", f"{path}/d[{i}]", noise)
         b, n = t.shape[0], self.side(0)
         fine = self.linear(self.layer_norm(t, f"{path}/top"), f"{path}/fine")

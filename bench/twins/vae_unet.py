@@ -1,7 +1,7 @@
 """VAE U-net on the Swin-Unet backbone, the exact twin of models/zoo/vae_unet.yaml with its defaults."""
 import torch
 
-from twins.parts import cross_entropy_map, dice, kl_normal
+from twins.parts import cross_entropy_map, dice, draws, kl_normal
 from twins.swin import SwinNet
 
 LATENTS, BETA = 3, 0.1
@@ -29,3 +29,10 @@ class Twin(SwinNet):
         deep = self.layer_norm(self.stage(e[3], 3, "deep/e", "deep/e", noise), "deep/norm")
         logits = self.decoder(e, deep, "up", noise, z)
         return 0.4 * cross_entropy_map(logits, y).mean() + 0.6 * dice(logits, y) + BETA * kl
+
+    def sample(self, x, n, noise):
+        """Logits of n draws of one image; everything in front of the latents is worked out once."""
+        e = self.encoder(self.embed(x.expand(-1, 3, -1, -1), "patches"), "down", "down", noise)
+        z = [draws(*self.head(e[i], i, "heads_image"), n, noise, f"heads_image/z[{i}]") for i in range(LATENTS)]
+        deep = self.layer_norm(self.stage(e[3], 3, "deep/e", "deep/e", noise), "deep/norm")
+        return self.decoder(e, deep, "up", noise, z)
