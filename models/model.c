@@ -56,18 +56,19 @@ static const char *path_of(ad_model *m, const char *ref, const char *zoo, const 
     return ad__take_format(&m->pool, "%.*s/%s", (int)(slash - beside), beside, ref);
 }
 
-static ad_document *add_document(ad_model *m, ad_document *doc)
+/* The text, or what the file holds. Its place is made first: no memory for that leaves nothing behind. */
+static ad_document *add_document(ad_model *m, const char *path, const char *text, size_t size, ad_diagnostics *d)
 {
-    if (!doc) return NULL;
     m->docs = ad__more(&m->pool, m->docs, m->n_docs, sizeof *m->docs);
-    m->docs[m->n_docs++] = doc;
+    ad_document *doc = text ? ad_document_parse(path, text, size, d) : ad_document_open(path, d);
+    if (doc) m->docs[m->n_docs++] = doc;
     return doc;
 }
 
 /* The chain of `extends`, the file itself first. */
 static void read_documents(ad_model *m, const source *s, ad_diagnostics *d)
 {
-    ad_document *doc = add_document(m, s->text ? ad_document_parse(s->path, s->text, s->size, d) : ad_document_open(s->path, d));
+    ad_document *doc = add_document(m, s->path, s->text, s->size, d);
     while (doc) {
         const ad_node *root = ad_document_root(doc), *base = ad_node_find(root, "extends");
         if (!base) return;
@@ -86,7 +87,7 @@ static void read_documents(ad_model *m, const source *s, ad_diagnostics *d)
             return;
         }
         fclose(readable);
-        doc = add_document(m, ad_document_open(path, d));
+        doc = add_document(m, path, NULL, 0, d);
     }
 }
 

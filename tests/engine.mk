@@ -4,6 +4,11 @@ check_PROGRAMS += tests/test_engine
 TESTS += tests/test_engine
 tests_test_engine_SOURCES = tests/test_engine.c
 tests_test_engine_LDADD = $(TEST_LIBS)
+check_PROGRAMS += tests/test_memory
+TESTS += tests/test_memory
+tests_test_memory_SOURCES = tests/test_memory.c
+tests_test_memory_LDADD = $(TEST_LIBS)
+tests_test_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=strdup,--wrap=strndup,--wrap=free
 endif
 TESTS += tests/layers.sh tests/headers.sh tests/docs.sh
 EXTRA_DIST += tests/layers.sh tests/headers.sh tests/docs.sh docs/generate.sh tests/run.sh examples/setup.sh
