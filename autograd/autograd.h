@@ -184,6 +184,14 @@ AD_API AD_CHECKED ad_status ad_gradients_begin(ad_tape *t, ad_tensor *loss, int 
 AD_API int ad_gradients_step(ad_tape *t);
 AD_API ad_tensor *ad_gradient(ad_tape *t, const ad_tensor *x);    /* adjoint so far, NULL if none */
 
+/* Derivatives along a direction: one tensor for each of wrt, of its shape; NULL stands for zeros. What is recorded can be differentiated
+ * again. A product that is zero for any values is NULL; so is that of an output of whole numbers.
+ * products[k] = sum over i of d out[k] / d wrt[i] direction[i] */
+AD_API AD_CHECKED ad_status ad_jvp(ad_tape *t, int n_out, ad_tensor *const *out, int n, ad_tensor *const *wrt, ad_tensor *const *direction,
+                                   ad_tensor **products);
+/* products[i] = sum over j of d2 f / d wrt[i] d wrt[j] direction[j], of a number f. */
+AD_API AD_CHECKED ad_status ad_hvp(ad_tape *t, ad_tensor *f, int n, ad_tensor *const *wrt, ad_tensor *const *direction, ad_tensor **products);
+
 /* ---- plan and run ---- */
 
 typedef struct ad_program ad_program;
@@ -245,9 +253,11 @@ typedef struct ad_check {
 /* All generated checks of one sample of one op in double: every element of every differentiable input against central differences
  * of a random projection of the outputs, and, when order is 2, the gradient of the gradient likewise. */
 AD_API AD_CHECKED ad_status ad_gradcheck_sample(ad_ctx *ctx, const ad_op *op, const ad_sample *s, int order, ad_check *out);
-/* Directional derivatives (n_directions, all parameters at once) and single weights (n_single) of a scalar on an AD_F64 tape. Inputs
- * have been set with ad_set. A difference quotient that disagrees with the one at a tenth of the step size crosses a kink. */
-AD_API AD_CHECKED ad_status ad_gradcheck_tape(ad_tensor *loss, ad_params *params, int n_directions, int n_single, uint64_t seed, ad_check *out);
+/* Directional derivatives (n_directions, all parameters at once) and single weights (n_single) of a scalar on an AD_F64 tape; when order
+ * is 2, then of the scalar's derivative along one random direction: products with its second derivative. Inputs have been set with
+ * ad_set. A difference quotient that disagrees with the one at a tenth of the step size crosses a kink. */
+AD_API AD_CHECKED ad_status ad_gradcheck_tape(ad_tensor *loss, ad_params *params, int order, int n_directions, int n_single, uint64_t seed,
+                                              ad_check *out);
 
 /* ---- SHA-256 ---- */
 

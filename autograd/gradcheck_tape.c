@@ -1,6 +1,6 @@
 /*
  * gradcheck_tape.c - the gradient of a whole model against difference quotients, in double: along random directions through all
- * parameters at once, and by single weights.
+ * parameters at once, and by single weights. For second derivatives, the same of the loss's derivative along a fixed random direction.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 /* A step along a random direction moves every weight, and so brings many units near their kinks: it must be short. */
 #define DIRECTION_STEP 1e-5
 #define WEIGHT_STEP 1e-4
+#define SLOPE 1000000       /* number of the direction whose slope is taken: none of those along which it is checked */
 
 typedef struct model {
     ad_tensor *loss;
@@ -105,6 +106,38 @@ static double along(const model *m, int direction)
     return sum;
 }
 
+/* The parameters as tensors of the tape. */
+static ad_status find_leaves(const model *m, ad_tensor **leaf)
+{
+    for (int k = 0; k < m->n; k++)
+        if (!(leaf[k] = ad_parameter(m->loss->tape, m->params, m->entry[k]->path))) return m->loss->tape->ctx->error.status;
+    return AD_OK;
+}
+
+/* Puts the loss's derivative along one direction in its place. */
+static ad_status take_slope(model *m)
+{
+    ad_tape *t = m->loss->tape;
+    ad_error *e = &t->ctx->error;
+    ad_tensor **leaf = calloc((size_t)m->n + 1, sizeof *leaf), **direction = calloc((size_t)m->n + 1, sizeof *direction), *slope = NULL;
+    double *values = malloc(((size_t)m->elements + 1) * sizeof *values);
+    ad_status s = leaf && direction && values ? find_leaves(m, leaf) : AD_FAIL(e, ENOMEM, "gradient check: out of memory");
+    int64_t at = 0;
+    for (int k = 0; s == AD_OK && k < m->n; k++) {
+        int64_t n = ad_count(&m->entry[k]->shape);
+        for (int64_t j = 0; j < n; j++) values[j] = component(m, SLOPE, at + j);
+        at += n;
+        if (!(direction[k] = ad_constant(t, &m->entry[k]->shape, values))) s = e->status;
+    }
+    if (s == AD_OK) s = ad__slope(t, m->loss, m->n, leaf, direction, &slope);
+    if (s == AD_OK && !slope) s = AD_FAIL(e, EUSAGE, "gradient check: the loss does not depend on the parameters");
+    if (s == AD_OK) m->loss = slope;
+    free(leaf);
+    free(direction);
+    free(values);
+    return s;
+}
+
 static ad_status read_gradients(model *m)
 {
     ad_tape *t = m->loss->tape;
@@ -113,9 +146,7 @@ static ad_status read_gradients(model *m)
     ad_tensor **there = calloc((size_t)m->n + 1, sizeof *there);
     ad_program *p = NULL;
     int n = 0;
-    ad_status s = leaf && grad && there ? AD_OK : AD_FAIL(e, ENOMEM, "gradient check: out of memory");
-    for (int k = 0; s == AD_OK && k < m->n; k++)
-        if (!(leaf[k] = ad_parameter(t, m->params, m->entry[k]->path))) s = e->status;
+    ad_status s = leaf && grad && there ? find_leaves(m, leaf) : AD_FAIL(e, ENOMEM, "gradient check: out of memory");
     if (s == AD_OK) s = ad_gradients(t, m->loss, m->n, leaf, grad);
     for (int k = 0; s == AD_OK && k < m->n; k++)
         if (grad[k]) there[n++] = grad[k];
@@ -193,7 +224,26 @@ static ad_status report(const model *m, const ad_check *c)
                    (long long)c->element, c->analytic, c->numeric);
 }
 
-ad_status ad_gradcheck_tape(ad_tensor *loss, ad_params *params, int n_directions, int n_single, uint64_t seed, ad_check *out)
+static void forget(model *m)
+{
+    for (int k = 0; m->gradient && k < m->n; k++) {
+        free(m->gradient[k]);
+        m->gradient[k] = NULL;
+    }
+    ad_program_free(m->program);
+    m->program = NULL;
+}
+
+static ad_status check_loss(model *m, int n_directions, int n_single, ad_check *out)
+{
+    forget(m);
+    AD_TRY(read_gradients(m));
+    AD_TRY(ad_compile(m->loss->tape, 1, &m->loss, &(ad_plan_options){ .no_commits = true }, &m->program));
+    AD_TRY(check_lines(m, n_directions, n_single, out));
+    return report(m, out);
+}
+
+ad_status ad_gradcheck_tape(ad_tensor *loss, ad_params *params, int order, int n_directions, int n_single, uint64_t seed, ad_check *out)
 {
     ad_tape *t = loss->tape;
     ad_error *e = &t->ctx->error;
@@ -213,13 +263,10 @@ ad_status ad_gradcheck_tape(ad_tensor *loss, ad_params *params, int n_directions
         m.elements += ad_count(&entry->shape);
     }
     if (s == AD_OK && m.elements == 0) s = AD_FAIL(e, EUSAGE, "there are no parameters to check");
-    if (s == AD_OK) s = read_gradients(&m);
-    if (s == AD_OK) s = ad_compile(t, 1, &loss, &(ad_plan_options){ .no_commits = true }, &m.program);
-    if (s == AD_OK) s = check_lines(&m, n_directions, n_single, out);
-    if (s == AD_OK) s = report(&m, out);
-    for (int k = 0; m.gradient && k < m.n; k++)
-        free(m.gradient[k]);
-    ad_program_free(m.program);
+    if (s == AD_OK) s = check_loss(&m, n_directions, n_single, out);
+    if (s == AD_OK && order == 2) s = take_slope(&m);
+    if (s == AD_OK && order == 2) s = check_loss(&m, n_directions, n_single, out);
+    forget(&m);
     free(m.gradient);
     free(m.entry);
     return s;

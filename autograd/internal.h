@@ -85,6 +85,9 @@ const ad_attr *ad__attr_find(const ad_op *op, const char *name);
 /* "x0 [2,3], w [3,4]" of a record's inputs, for messages. */
 const char *ad__inputs_text(int n, ad_tensor *const *in, char *text, size_t size);
 
+/* Records the derivative of a number along a direction (as for ad_hvp); NULL where it is zero for any values. */
+ad_status ad__slope(ad_tape *t, ad_tensor *f, int n, ad_tensor *const *wrt, ad_tensor *const *direction, ad_tensor **slope);
+
 /* ---- running one record, shared by define-by-run and programs ---- */
 
 /* First element of a real buffer that is not finite, or -1. */

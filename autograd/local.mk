@@ -5,6 +5,7 @@ libcore_la_SOURCES += \
 	autograd/buffers.c \
 	autograd/chain.c \
 	autograd/context.c \
+	autograd/directional.c \
 	autograd/error.c \
 	autograd/eval.c \
 	autograd/gradcheck.c autograd/gradcheck.h \

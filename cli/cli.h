@@ -25,8 +25,8 @@ typedef struct cli_request {
     int color, progress, isa_plus_1, winograd;
     const char *output, *profile, *zoo, *checkpoint, *split, *save, *run, *program, *data;
     cli_list set, asserts, samples;
-    bool resume, force, dry_run, lenient, all, expand, tape, dot, memory, second;
-    int64_t batch, limit, stop_after, directions, weights, seed;
+    bool resume, force, dry_run, lenient, all, expand, tape, dot, memory;
+    int64_t batch, limit, stop_after, directions, weights, seed, order;
     int format;
     cli_list arguments;
 } cli_request;

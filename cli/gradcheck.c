@@ -70,7 +70,7 @@ static void where(const result *r, char *text, size_t size)
 static ad_status add_sample(cli *c, const ad_op *op, const ad_sample *s, result *r)
 {
     ad_check k = { 0 };
-    AD_TRY(measured(c, ad_gradcheck_sample(c->ctx, op, s, c->asked.second ? 2 : 1, &k), &k));
+    AD_TRY(measured(c, ad_gradcheck_sample(c->ctx, op, s, c->asked.order ? (int)c->asked.order : 1, &k), &k));
     r->samples++;
     r->checked += k.checked;
     r->kinks += k.kinks;
@@ -229,7 +229,8 @@ static ad_status check_recorded(cli *c, const ad_model *m, ad_tape *t, ad_params
     ad_record_options o = { .batch = c->asked.batch ? c->asked.batch : 2, .no_commits = true };
     ad_status s = ad_model_record(m, program, t, params, &o, &r);
     if (s == AD_OK) s = fill_inputs(c, m, r, seed);
-    if (s == AD_OK) s = measured(c, ad_gradcheck_tape(ad_recorded_loss(r), params, c->asked.directions ? (int)c->asked.directions : DIRECTIONS,
+    if (s == AD_OK) s = measured(c, ad_gradcheck_tape(ad_recorded_loss(r), params, c->asked.order ? (int)c->asked.order : 1,
+                                                      c->asked.directions ? (int)c->asked.directions : DIRECTIONS,
                                                       c->asked.weights ? (int)c->asked.weights : WEIGHTS, seed, k), k);
     ad_recorded_free(r);
     return s;
@@ -309,9 +310,8 @@ static ad_status check_model(cli *c, const char *ref)
 static ad_status check_options(cli *c, bool model)
 {
     const cli_request *q = &c->asked;
-    if (model && q->second) return AD_FAIL(&c->error, EUSAGE, "--second is for ops; a model is checked by its first derivatives");
     if (!model && (q->profile || q->set.n || q->zoo || q->lenient || q->batch || q->directions || q->weights || q->seed))
-        return AD_FAIL(&c->error, EUSAGE, "ops take --second and --json only; profile, set, zoo, lenient, batch, directions, weights and seed are "
+        return AD_FAIL(&c->error, EUSAGE, "ops take --order and --json only; profile, set, zoo, lenient, batch, directions, weights and seed are "
                        "for models");
     return AD_OK;
 }
@@ -327,13 +327,14 @@ static ad_status run(cli *c)
     return AD_FAIL(&c->error, EUSAGE, "gradcheck needs one of --all, op NAME, MODEL; usage: adze gradcheck %s", c->command->usage);
 }
 
-static const char *const options[] = { "all", "second", "profile", "set", "zoo", "lenient", "batch", "directions", "weights", "seed", "json", NULL };
-static const char *const examples[] = { "adze gradcheck --all", "adze gradcheck op conv", "adze gradcheck zoo:phiseg", NULL };
+static const char *const options[] = { "all", "order", "profile", "set", "zoo", "lenient", "batch", "directions", "weights", "seed", "json", NULL };
+static const char *const examples[] = { "adze gradcheck --all", "adze gradcheck --all --order 2", "adze gradcheck op conv", "adze gradcheck zoo:phiseg", NULL };
 
 const cli_command cli_gradcheck = {
     .name = "gradcheck", .usage = "--all | op NAME | MODEL", .doc = "Compare derivatives with difference quotients, in double",
     .details = "Ops are checked on the samples of the op table: every element of every input, through a random projection of the outputs. "
                "A model is checked in its tiny profile unless --profile names another: along random directions through all weights, and for "
-               "single weights. A sample that crosses a kink (of a relu, of a maximum) has no derivative; it is detected, left out and counted.",
+               "single weights. With --order 2 then the gradient of the gradient; for a model, of its derivative along one random direction. "
+               "A sample that crosses a kink (of a relu, of a maximum) has no derivative; it is detected, left out and counted.",
     .options = options, .examples = examples, .least = 0, .most = 2, .run = run,
 };

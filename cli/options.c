@@ -35,7 +35,7 @@ const cli_option cli_options[] = {
     { "dot", 0, CLI_FLAG, AT(dot), NULL, "the records of a program as a graph for dot" },
     { "memory", 0, CLI_FLAG, AT(memory), NULL, "plan a program and say what memory it takes" },
     { "all", 0, CLI_FLAG, AT(all), NULL, "every op" },
-    { "second", 0, CLI_FLAG, AT(second), NULL, "second derivatives too" },
+    { "order", 0, CLI_INT, AT(order), "N", "1: derivatives, 2: of derivatives as well", 1, 2 },
     { "directions", 0, CLI_INT, AT(directions), "N", "random directions through all weights", 1, 1 << 20 },
     { "weights", 0, CLI_INT, AT(weights), "N", "single weights, drawn at random", 1, 1 << 20 },
     { "seed", 0, CLI_INT, AT(seed), "N", "of everything random", 1, INT64_MAX },

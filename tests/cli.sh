@@ -92,8 +92,8 @@ refused 2 "no help on 'trian'; did you mean 'train'?" help trian
 refused 2 "no op is called 'convv'; did you mean 'conv'?" help ops convv
 refused 2 "no configuration key begins with 'trian'" help config trian
 refused 2 "gradcheck needs one of --all, op NAME, MODEL" gradcheck
-refused 2 "ops take --second and --json only" gradcheck --all --weights 3
-refused 2 "--second is for ops" gradcheck zoo:phiseg --second
+refused 2 "ops take --order and --json only" gradcheck --all --weights 3
+refused 2 "order" gradcheck --all --order 3
 refused 2 "no op is called 'convv'; did you mean 'conv'?" gradcheck op convv
 refused 2 "the gradient ends at op 'sign' by definition" gradcheck op sign
 ADZE_ISA=sse refused 2 "ADZE_ISA" zoo
