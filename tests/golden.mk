@@ -2,7 +2,7 @@
 check_PROGRAMS += tests/golden
 tests_golden_SOURCES = tests/goldens/main.c tests/goldens/golden.h tests/goldens/border.c tests/goldens/rule.c tests/goldens/rule.h \
 	tests/goldens/ops.c tests/goldens/op_rows.c tests/goldens/op_rows.h tests/goldens/optim.c tests/goldens/metrics.c tests/goldens/models.c \
-	tests/goldens/config.c tests/goldens/data.c
+	tests/goldens/config.c tests/goldens/case.c tests/goldens/case.h tests/goldens/training.c tests/goldens/data.c
 tests_golden_CPPFLAGS = $(AM_CPPFLAGS) -DGOLDEN_ZOO='"$(abs_top_srcdir)/models/zoo"'
 TESTS += tests/golden.sh
 EXTRA_DIST += tests/golden.sh tests/goldens/README.md models/zoo/README.md

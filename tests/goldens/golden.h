@@ -41,6 +41,7 @@ verdict run_schedule(kase *k);   /* optim.c */
 verdict run_metric(kase *k);     /* metrics.c */
 verdict run_data(kase *k);       /* data.c */
 verdict run_model(kase *k);      /* models.c */
+verdict run_training(kase *k);   /* training.c */
 /* config.c: the JSON of the configuration and `shape_NAME` of every input, malloc'ed; NULL if there is none or no memory. */
 char *config_of(const kase *k);
 

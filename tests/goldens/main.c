@@ -32,6 +32,7 @@ static const struct {
     { "ged", run_metric, true },
     { "resampling", run_resampling, false },
     { "model", run_model, false },
+    { "training", run_training, false },
 };
 
 static const char *kind_of(const ad_safetensors *st)
