@@ -47,6 +47,9 @@ static const ad_attr attrs[] = {
 static const ad_sample samples[] = {
     { .name = "rectified", .n_in = 5, .in = { S, S, C, S, S }, .lo = 0.1, .hi = 1 },
     { .name = "decay", .n_in = 5, .in = { S, S, C, S, S }, .attr_text = "weight_decay=0.1, beta1=0.5, beta2=0.9", .lo = 0.1, .hi = 1 },
+    { .name = "gradient of another shape", .n_in = 5, .in = { S, C, C, S, S }, .want = AD_ESHAPE },
+    { .name = "state of another shape", .n_in = 5, .in = { S, S, C, C, S }, .want = AD_ESHAPE },
+    { .name = "a mean that never forgets", .n_in = 5, .in = { S, S, C, S, S }, .attr_text = "beta1=2", .want = AD_EATTR },
     { 0 }
 };
 

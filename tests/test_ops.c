@@ -524,6 +524,14 @@ static void check(void **state)
 
 /* ---- the table ---- */
 
+/* Refusals among the samples. */
+static int refusals(const ad_op *o)
+{
+    int n = 0;
+    for (const ad_sample *s = o->samples; s && s->name; s++) n += s->want != AD_OK;
+    return n;
+}
+
 static void every_op_says_what_it_does(void **state)
 {
     for (const ad_op *const *op = ad_ops; *op; op++) {
@@ -533,6 +541,11 @@ static void every_op_says_what_it_does(void **state)
             fail_msg("%s lacks doc, operands or samples", o->name);
         if (o->expand ? o->forward || o->gradient : (!o->forward && !(o->flags & AD_ALIAS)) || (!o->gradient && !stops))
             fail_msg("%s needs forward and gradient (or AD_STOPS_GRADIENT), or expand", o->name);
+        /* Only a function of one operand without attributes may take everything. */
+        bool anything = o->operands[0].name && !o->operands[1].name && !o->attrs;
+        if (refusals(o) == 0 && !anything) fail_msg("%s refuses nothing", o->name);
+        for (const ad_attr *a = o->attrs; a && a->name; a++)
+            if (!a->doc || !*a->doc || (a->kind == AD_ATTR_ENUM && !a->words)) fail_msg("%s: %s lacks doc or words", o->name, a->name);
         if (ad_op_find(contexts[PLAIN], o->name) != o) fail_msg("%s is there twice", o->name);
     }
 }
