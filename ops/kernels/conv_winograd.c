@@ -2,41 +2,40 @@
  * conv_winograd.c - forward and by_input by Winograd (conv_winograd.h); what does not fit goes to the direct kernels.
  *
  * Both directions are views (conv_view.h). Stage 0 transforms the weights, a unit for each block of summed channels and tile of output
- * channels. Stage 1 has a unit for each block of image tiles: it transforms their windows, all channels, into a scratch that stays in
- * second-level cache, and then, for each tile of output channels, forms the 36 products and transforms them back into the image.
+ * channels. Stage 1 has a unit for each block of image tiles: it transforms their windows, all channels, into scratch, and then, for
+ * a few tiles of output channels at a time, forms the 36 products and transforms them back into the image.
  */
 #include "ops/kernels/conv_fill.h"
 #include "ops/kernels/conv_winograd_transform.h"
 
-/* Floats of the transformed windows of a block: half of a 2 MiB second-level cache. Rows of fewer than LEAST_TILES in a product do
- * not pay for the weights that they read; more than MOST_TILES gain nothing. Fewer than 16 units would leave threads idle. */
-enum { BLOCK_FLOATS = 256 * 1024, LEAST_TILES = 14, MOST_TILES = 56, UNITS = 16 };
+/* A unit has at most BLOCK_TILES image tiles: the weights that it reads are then used 28 times, and windows of 128 channels take half
+ * a MiB; half as many where a whole block would be all there is. PASS tiles of output channels share what they read of the windows. */
+enum { BLOCK_TILES = 28, PASS = 2 };
 
 /* The 36 products lie an odd number of cache lines apart, or they would all fall into one cache set. */
 enum { ODD_LINE = 16 };
 
 typedef struct wino_layout {
-    int64_t tiles, block, blocks;        /* of the view, of a unit at most, units */
+    int64_t tiles, block, blocks;        /* of the view, of a unit at most, blocks */
     int64_t source_spread;               /* floats between products: [channel blocks][36][tiles of a block][SLOT] */
-    int64_t sum_spread;                  /* [36][tiles of a block][columns of a tile] */
-    int64_t source, sums;                /* floats */
+    int64_t sum_spread;                  /* [tiles of output channels][36][tiles of a block][columns of a tile] */
+    int64_t source, sums;                /* floats: of a block */
 } wino_layout;
 
 static wino_layout layout_of(const conv_view *v)
 {
     wino_layout l = { .tiles = v->n * v->axis[0].count * wino_tiles(v->axis[1].count) * wino_tiles(v->axis[2].count) };
-    l.block = BLOCK_FLOATS / (WINO_PRODUCTS * v->sum) / LEAST_TILES * LEAST_TILES;
-    if (l.block > MOST_TILES) l.block = MOST_TILES;
-    while (l.block > LEAST_TILES && ceil_div(l.tiles, l.block) < UNITS)
-        l.block -= LEAST_TILES;
-    if (l.block < LEAST_TILES) l.block = LEAST_TILES;
+    l.block = l.tiles > BLOCK_TILES ? BLOCK_TILES : ceil_div(l.tiles, 2);
     l.blocks = ceil_div(l.tiles, l.block);
     l.source_spread = l.block * SLOT + ODD_LINE;
     l.sum_spread = l.block * TILE_MOST_VECS * VL + ODD_LINE;
     l.source = ceil_div(v->sum, SLOT) * WINO_PRODUCTS * l.source_spread;
-    l.sums = WINO_PRODUCTS * l.sum_spread;
+    l.sums = PASS * WINO_PRODUCTS * l.sum_spread;
     return l;
 }
+
+/* First tile of block i. */
+static int64_t block_first(const wino_layout *l, int64_t i) { return l->tiles * i / l->blocks; }
 
 /* ---- weights: of each tile of output channels [36][summed channels][columns of the tile] ---- */
 
@@ -73,8 +72,10 @@ static void weights_transform(const conv_view *v, int by_input, int64_t unit, co
         else K(conv_pack_rows)(&p, t * length, length, from + channel * width, width);
     }
     to += weight_offset(v, tile) + channel * vecs * VL;
-    for (int64_t i = 0; i < row; i += VL)
+    for (int64_t i = 0; i < row; i += VL) {
+        wino_ask(to + i + 2 * VL, spread);
         wino_to_products(3, wino_weight, scratch + i, 3 * row, row, to + i, spread);
+    }
 }
 
 /* ---- one block of tiles ---- */
@@ -100,30 +101,28 @@ static void windows_transform(const wino_unit *u)
             const float *from = wino_window(WINO_IN, plane + c, y->source, x->source, channels, at.y + y->first, at.x + x->first,
                                             channels - c, patch, &row, &column);
             float *to = u->windows + c / SLOT * WINO_PRODUCTS * u->l->source_spread + i * SLOT + c % SLOT;
+            wino_ask(to + SLOT, u->l->source_spread);
             wino_to_products(WINO_IN, wino_source, from, row, column, to, u->l->source_spread);
         }
     }
 }
 
-/* sums[36][tiles][columns of the tile] = windows x weights: in each one chain over the channels. */
-static void products(const wino_unit *u, int64_t tile)
+/* sums[tiles][columns of the tile] = windows x weights of product k: each one chain over the channels. */
+static void product(const wino_unit *u, int64_t k, int64_t tile, float *sums)
 {
     static const float zero[TILE_MOST_VECS * VL];
     const conv_view *v = u->v;
     int vecs = tile_vecs(v->columns, tile);
     int64_t offset[TILE_MOST_RUNS], whole = v->sum / SLOT, runs = ceil_div(v->sum, SLOT), step = WINO_PRODUCTS * u->l->source_spread;
-    for (int64_t i = 0; i < TILE_MOST_RUNS; i++)
+    conv_tile t = { .offset = offset, .start = zero, .out_stride = vecs * VL, .columns = vecs * VL };
+    t.w = u->weights + weight_offset(v, tile) + k * weight_spread(v, vecs);
+    for (int64_t i = 0; i < TILE_MOST_RUNS && i < runs; i++)
         offset[i] = i * step;
-    for (int64_t k = 0; k < WINO_PRODUCTS; k++) {
-        conv_tile t = { .offset = offset, .start = zero, .out_stride = vecs * VL, .columns = vecs * VL };
-        t.w = u->weights + weight_offset(v, tile) + k * weight_spread(v, vecs);
-        for (int64_t run = 0; run < runs; run += t.runs, t.start = NULL) {
-            t.runs = run == whole ? 1 : whole - run < TILE_MOST_RUNS ? whole - run : TILE_MOST_RUNS;
-            t.length = run == whole ? v->sum % SLOT : SLOT;
-            tile_rows_run(&t, K(conv_pixel_tiles)[vecs], vecs, u->count, SLOT, u->windows + run * step + k * u->l->source_spread,
-                          u->sums + k * u->l->sum_spread);
-            t.w += t.runs * t.length * vecs * VL;
-        }
+    for (int64_t run = 0; run < runs; run += t.runs, t.start = NULL) {
+        t.runs = run == whole ? 1 : whole - run < TILE_MOST_RUNS ? whole - run : TILE_MOST_RUNS;
+        t.length = run == whole ? v->sum % SLOT : SLOT;
+        tile_rows_run(&t, K(conv_pixel_tiles)[vecs], vecs, u->count, SLOT, u->windows + run * step + k * u->l->source_spread, sums);
+        t.w += t.runs * t.length * vecs * VL;
     }
 }
 
@@ -142,7 +141,7 @@ static void outputs_store(const conv_view *v, wino_place at, int64_t left, vec y
             v_store_n(out + (i * v->axis[2].count + j) * v->columns, y[i][j], left);
 }
 
-static void outputs_transform(const wino_unit *u, int64_t tile)
+static void outputs_transform(const wino_unit *u, int64_t tile, const float *sums)
 {
     const conv_view *v = u->v;
     int vecs = tile_vecs(v->columns, tile);
@@ -152,7 +151,7 @@ static void outputs_transform(const wino_unit *u, int64_t tile)
         for (int h = 0; h < vecs; h++) {
             int64_t column = tile_column(tile) + h * VL, left = v->columns - column;
             vec y[WINO_IN][WINO_IN], bias = u->bias ? v_load_n(u->bias + column, left) : v_zero();
-            wino_from_products(WINO_OUT, wino_output, u->sums + (i * vecs + h) * VL, u->l->sum_spread, y);
+            wino_from_products(WINO_OUT, wino_output, sums + (i * vecs + h) * VL, u->l->sum_spread, y);
             WINO_UNROLLED for (int a = 0; a < WINO_OUT; a++)
                 WINO_UNROLLED for (int b = 0; b < WINO_OUT; b++)
                     y[a][b] = v_add(y[a][b], bias);
@@ -161,15 +160,29 @@ static void outputs_transform(const wino_unit *u, int64_t tile)
     }
 }
 
+static void unit_run(const wino_unit *u)
+{
+    int64_t tiles = tile_count(u->v->columns), step = WINO_PRODUCTS * u->l->sum_spread;
+    for (int64_t first = 0, end; first < tiles; first = end) {
+        end = first + PASS < tiles ? first + PASS : tiles;
+        for (int64_t k = 0; k < WINO_PRODUCTS; k++)
+            for (int64_t tile = first; tile < end; tile++)
+                product(u, k, tile, u->sums + (tile - first) * step + k * u->l->sum_spread);
+        for (int64_t tile = first; tile < end; tile++)
+            outputs_transform(u, tile, u->sums + (tile - first) * step);
+    }
+}
+
 /* ---- both directions ---- */
 
 static void plan(const conv_view *v, ad_work *work)
 {
     wino_layout l = layout_of(v);
-    int64_t floats = l.source + l.sums > WEIGHT_SCRATCH ? l.source + l.sums : WEIGHT_SCRATCH;
+    int64_t floats = l.sums + l.source > WEIGHT_SCRATCH ? l.sums + l.source : WEIGHT_SCRATCH;
     *work = (ad_work){
         .stages = 2, .units = { weight_units(v), l.blocks },
-        .shared = (size_t)weight_floats(v) * sizeof(float), .per_thread = (size_t)floats * sizeof(float),
+        .shared = (size_t)weight_floats(v) * sizeof(float),
+        .per_thread = (size_t)floats * sizeof(float),
     };
 }
 
@@ -181,15 +194,12 @@ static void run(const conv_view *v, int by_input, int stage, int64_t unit, const
     }
     wino_layout l = layout_of(v);
     wino_unit u = {
-        .v = v, .l = &l, .first = l.tiles * unit / l.blocks, .source = args->a, .weights = args->shared, .bias = args->bias,
-        .out = args->out, .windows = args->scratch, .sums = (float *)args->scratch + l.source,
+        .v = v, .l = &l, .first = block_first(&l, unit), .count = block_first(&l, unit + 1) - block_first(&l, unit),
+        .source = args->a, .weights = args->shared, .bias = args->bias, .out = args->out, .sums = args->scratch,
+        .windows = (float *)args->scratch + l.sums,
     };
-    u.count = l.tiles * (unit + 1) / l.blocks - u.first;
     windows_transform(&u);
-    for (int64_t tile = 0; tile < tile_count(v->columns); tile++) {
-        products(&u, tile);
-        outputs_transform(&u, tile);
-    }
+    unit_run(&u);
 }
 
 void K(conv_winograd_forward_plan)(const ad_conv_shape *s, ad_work *work)

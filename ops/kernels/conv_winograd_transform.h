@@ -103,6 +103,13 @@ WINO_INLINE void wino_both(int n, int m, wino_axis axis, const float *from, int6
     }
 }
 
+/* Stores that are far apart wait for their cache lines one after the other unless these were asked for: the lines of the 36 products. */
+WINO_INLINE void wino_ask(const float *products, int64_t spread)
+{
+    WINO_UNROLLED for (int k = 0; k < WINO_PRODUCTS; k++)
+        __builtin_prefetch(products + k * spread, 1);
+}
+
 /* n x n elements to one vector of each of the 36 products, which are `spread` floats apart. */
 WINO_INLINE void wino_to_products(int n, wino_axis axis, const float *from, int64_t row, int64_t column, float *products, int64_t spread)
 {
@@ -129,11 +136,13 @@ WINO_INLINE const float *wino_window(int n, const float *image, int64_t height, 
         *column = channels;
         return image + (y * width + x) * channels;
     }
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++) {
-            int inside = y + i >= 0 && y + i < height && x + j >= 0 && x + j < width;
-            v_store(patch + (i * n + j) * VL, inside ? v_load_n(image + ((y + i) * width + x + j) * channels, left) : v_zero());
-        }
+    int low = x < 0 ? (int)-x : 0, high = x + n > width ? (int)(width - x) : n;
+    for (int i = 0; i < n; i++) {
+        const float *line = image + ((y + i) * width + x) * channels;
+        int there = y + i >= 0 && y + i < height;
+        for (int j = 0; j < n; j++)
+            v_store(patch + (i * n + j) * VL, there && j >= low && j < high ? v_load_n(line + j * channels, left) : v_zero());
+    }
     *row = n * VL;
     *column = VL;
     return patch;

@@ -71,6 +71,7 @@ static void x_transform(const weight_unit *u, int64_t tile, wino_place at)
         const float *from = wino_window(WINO_IN, plane + c, y->source, x->source, u->s->cin, at.y + y->first, at.x + x->first, u->in - c,
                                         patch, &row, &column);
         float *to = u->x_products + c / SLOT * WINO_PRODUCTS * u->l->x_spread + tile * SLOT + c % SLOT;
+        wino_ask(to + SLOT, u->l->x_spread);
         wino_to_products(WINO_IN, wino_source, from, row, column, to, u->l->x_spread);
     }
 }
@@ -85,6 +86,7 @@ static void gy_transform(const weight_unit *u, int64_t tile, wino_place at)
             int64_t row, column, c = tile_column(p) + h * VL;
             const float *from = wino_window(WINO_OUT, plane + c, y->count, x->count, u->s->cout, at.y, at.x, u->out - c, patch, &row, &column);
             float *to = u->gy_products + p * WINO_PRODUCTS * u->l->gy_spread + (tile * vecs + h) * VL;
+            wino_ask(to + vecs * VL, u->l->gy_spread);
             wino_to_products(WINO_OUT, wino_output_adjoint, from, row, column, to, u->l->gy_spread);
         }
 }
