@@ -361,6 +361,7 @@ ad_status ad__check_model(ad_model *m, const ad_model_options *o, ad_diagnostics
         p->standard_text = p->standard ? ad__val_text(&m->pool, p->standard) : "";
     }
     ad__eval_lets(&x, m);
+    ad__eval_inits(&x, m);
     bool holds = ad__eval_checks(&x, m);
     ad__check_profiles(m, d);
     resolve_nets(m, d);

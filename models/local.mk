@@ -28,7 +28,7 @@ libcore_la_SOURCES += \
 	models/run.c \
 	models/scalar.c \
 	models/sections.c \
-	models/settings.c \
+	models/settings.c models/inits.c \
 	models/settings.h \
 	models/sites.c \
 	models/statements.c \

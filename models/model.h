@@ -247,6 +247,7 @@ typedef struct ad__rule {
     const char *pattern, *text;
     const ad_document *in;
     const ad_node *key, *node;
+    ad__expr *expr;                  /* init: the text, parsed */
     ad_init init;
     ad_model_group group;
     bool used;

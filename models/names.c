@@ -212,6 +212,7 @@ static void static_reads(walk *w)
         for (int k = 0; k < m->lets[i].n; k++) read_expr(w, m->lets[i].list[k]);
     }
     for (int i = 0; i < m->n_checks; i++) read_expr(w, m->checks[i].expr);
+    for (int i = 0; i < m->init.n; i++) read_expr(w, m->init.list[i].expr);
     for (int i = 0; i < m->n_inputs; i++)
         for (int k = 0; k < m->inputs[i].n_dims; k++) read_expr(w, m->inputs[i].dims[k]);
 }

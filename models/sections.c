@@ -257,15 +257,11 @@ static void rules(ctx *c, const ad_node *key, const ad_node *node, ad__rules *to
 
 static void init(ctx *c, const ad_node *key, const ad_node *node)
 {
-    ad_error e = { 0 };
     int from = c->m->init.n;
     rules(c, key, node, &c->m->init);
     for (int i = from; i < c->m->init.n; i++) {
         ad__rule *r = &c->m->init.list[i];
-        if (!ad_node_text(c->doc, r->node, c->d, &r->text)) continue;
-        if (ad_init_parse(&e, r->text, &r->init) == AD_OK) continue;
-        wrong(c, r->node, "init", "%s", e.message);
-        ad_error_clear(&e);
+        if (ad_node_text(c->doc, r->node, c->d, &r->text)) r->expr = ad__parse_expr(&c->parse, r->node);
     }
 }
 

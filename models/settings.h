@@ -14,6 +14,7 @@ ad_status ad__apply_settings(ad_model *m, ad_error *e, const ad_model_options *o
 ad_status ad__apply_setting(ad_model *m, ad_error *e, const char *setting);      /* "L=1" */
 void ad__check_profiles(ad_model *m, ad_diagnostics *d);
 void ad__eval_lets(ad__elab *x, ad_model *m);
+void ad__eval_inits(ad__elab *x, ad_model *m);
 bool ad__eval_checks(ad__elab *x, ad_model *m);       /* whether all hold */
 
 #endif
