@@ -8,6 +8,6 @@ include tests/kernels.mk
 include tests/winograd.mk
 include tests/golden.mk
 include tests/cli.mk
-include tests/directional.mk
+include tests/derivatives.mk
 include tests/ops.mk
 include tests/layers.mk
