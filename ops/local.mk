@@ -168,5 +168,6 @@ ops/ops.def: $(srcdir)/ops/local.mk
 	$(AM_V_GEN)for f in $(op_files); do basename $$f .c; done | sed 's/.*/OP(&)/' >$@.tmp && mv $@.tmp $@
 ops/table.lo: ops/ops.def
 CLEANFILES += ops/ops.def
-EXTRA_DIST += ops/README.md docs/add-an-op.md docs/derivations/attention.md docs/derivations/batch_norm.md docs/derivations/conv.md
+EXTRA_DIST += ops/README.md docs/add-an-op.md docs/derivations/attention.md docs/derivations/batch_norm.md docs/derivations/conv.md \
+	docs/derivations/grid_sample.md docs/derivations/recurrence.md
 
