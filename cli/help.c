@@ -144,6 +144,7 @@ static ad_status help_op(cli *c, const char *name)
         cli_table_row(&t, "  %s\t%s%s\t%s", o->name, roles[o->role], o->optional ? ", optional" : "", o->doc ? o->doc : "");
     if (t.rows) printf("\nOperands:\n");
     cli_table_print(&t);
+    for (int k = 0; op->outputs && k < op->n_out; k++) printf("%s%s%s", k ? ", " : "\nOutputs: ", op->outputs[k], k + 1 < op->n_out ? "" : "\n");
     for (const ad_attr *a = op->attrs; a && a->name; a++) attr_row(&t, a->name, a);
     if (t.rows) printf("\nAttributes (type, default, range):\n");
     cli_table_print(&t);

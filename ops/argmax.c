@@ -38,7 +38,7 @@ static ad_status forward(const ad_call *c)
 }
 
 static const ad_attr attrs[] = {
-    { "axis", AD_ATTR_INT, offsetof(ad_axis_attr, axis), -1, .doc = "the axis; negative ones count from the end" },
+    { "axis", AD_ATTR_INT, offsetof(ad_axis_attr, axis), -1, .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .doc = "the axis; negative ones count from the end" },
     { 0 }
 };
 

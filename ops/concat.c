@@ -57,7 +57,7 @@ static void gradient(ad_grad *g)
 }
 
 static const ad_attr attrs[] = {
-    { "axis", AD_ATTR_INT, offsetof(ad_axis_attr, axis), -1, .doc = "the axis; negative ones count from the end" },
+    { "axis", AD_ATTR_INT, offsetof(ad_axis_attr, axis), -1, .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .doc = "the axis; negative ones count from the end" },
     { 0 }
 };
 

@@ -42,7 +42,7 @@ static void gradient(ad_grad *g)
 }
 
 static const ad_attr attrs[] = {
-    { "axis", AD_ATTR_INT, offsetof(ad_scan_attr, axis), -1, .doc = "the axis; negative ones count from the end" },
+    { "axis", AD_ATTR_INT, offsetof(ad_scan_attr, axis), -1, .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .doc = "the axis; negative ones count from the end" },
     { "reverse", AD_ATTR_BOOL, offsetof(ad_scan_attr, reverse), 0, .doc = "from the last place to the first" },
     { 0 }
 };

@@ -34,7 +34,7 @@ static void gradient(ad_grad *g)
 }
 
 static const ad_attr attrs[] = {
-    { "axes", AD_ATTR_INTS, offsetof(ad_axes_attr, axes), .empty = true,
+    { "axes", AD_ATTR_INTS, offsetof(ad_axes_attr, axes), .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .empty = true,
       .doc = "the axes; all if not given; negative ones count from the end" },
     { 0 }
 };

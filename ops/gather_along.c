@@ -58,7 +58,7 @@ static void gradient(ad_grad *g)
 static const ad_operand operands[] = { { .name = "x" }, { .name = "index", .doc = "places along the axis", .integer = true }, { 0 } };
 
 static const ad_attr attrs[] = {
-    { "axis", AD_ATTR_INT, offsetof(ad_along_attr, axis), -1, .doc = "the axis; negative ones count from the end" },
+    { "axis", AD_ATTR_INT, offsetof(ad_along_attr, axis), -1, .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .doc = "the axis; negative ones count from the end" },
     { 0 }
 };
 

@@ -44,7 +44,8 @@ static const ad_operand operands[] = { { .name = "labels", .integer = true }, { 
 static const ad_attr attrs[] = {
     { "classes", AD_ATTR_INT, offsetof(ad_one_hot_attr, classes), .lo = 1, .hi = 1e6, .required = true,
       .doc = "number of classes" },
-    { "ignore", AD_ATTR_INTS, offsetof(ad_one_hot_attr, ignore), .empty = true, .doc = "labels that give zeros only" },
+    { "ignore", AD_ATTR_INTS, offsetof(ad_one_hot_attr, ignore), .lo = INT32_MIN, .hi = INT32_MAX, .empty = true,
+      .doc = "labels that give zeros only" },
     { 0 }
 };
 

@@ -42,10 +42,11 @@ static void gradient(ad_grad *g)
 }
 
 static const ad_attr attrs[] = {
-    { "axis", AD_ATTR_INT, offsetof(ad_pad_attr, axis), .required = true, .doc = "the axis; negative ones count from the end" },
-    { "before", AD_ATTR_INT, offsetof(ad_pad_attr, before), 0, .doc = "places in front" },
-    { "after", AD_ATTR_INT, offsetof(ad_pad_attr, after), 0, .doc = "places behind" },
-    { "step", AD_ATTR_INT, offsetof(ad_pad_attr, step), 1, .doc = "distance of the places of x" },
+    { "axis", AD_ATTR_INT, offsetof(ad_pad_attr, axis), .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .required = true,
+      .doc = "the axis; negative ones count from the end" },
+    { "before", AD_ATTR_INT, offsetof(ad_pad_attr, before), 0, 0, 1e12, .doc = "places in front" },
+    { "after", AD_ATTR_INT, offsetof(ad_pad_attr, after), 0, 0, 1e12, .doc = "places behind" },
+    { "step", AD_ATTR_INT, offsetof(ad_pad_attr, step), 1, 1, 1e12, .doc = "distance of the places of x" },
     { "value", AD_ATTR_FLOAT, offsetof(ad_pad_attr, value), 0, .doc = "what fills the new places" },
     { 0 }
 };

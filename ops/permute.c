@@ -48,7 +48,8 @@ static void gradient(ad_grad *g)
 }
 
 static const ad_attr attrs[] = {
-    { "axes", AD_ATTR_INTS, offsetof(ad_axes_attr, axes), .required = true, .doc = "for each axis of the result, the axis of x" },
+    { "axes", AD_ATTR_INTS, offsetof(ad_axes_attr, axes), .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .required = true,
+      .doc = "for each axis of the result, the axis of x" },
     { 0 }
 };
 

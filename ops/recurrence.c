@@ -86,7 +86,7 @@ static const ad_operand operands[] = { { .name = "a", .doc = "factors of what ca
                                        { .name = "b", .doc = "what is added, same shape" }, { 0 } };
 
 static const ad_attr attrs[] = {
-    { "axis", AD_ATTR_INT, offsetof(ad_scan_attr, axis), -1, .doc = "the axis; negative ones count from the end" },
+    { "axis", AD_ATTR_INT, offsetof(ad_scan_attr, axis), -1, .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .doc = "the axis; negative ones count from the end" },
     { "reverse", AD_ATTR_BOOL, offsetof(ad_scan_attr, reverse), 0, .doc = "from the last place to the first" },
     { 0 }
 };

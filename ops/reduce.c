@@ -14,7 +14,7 @@
 #define UNIT 16384          /* numbers that one unit of a parallel loop reads, about */
 
 const ad_attr ad__reduce_attrs[] = {
-    { "axes", AD_ATTR_INTS, offsetof(ad_reduce_attr, axes), .empty = true,
+    { "axes", AD_ATTR_INTS, offsetof(ad_reduce_attr, axes), .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .empty = true,
       .doc = "the axes; all if not given; negative ones count from the end" },
     { "keep", AD_ATTR_BOOL, offsetof(ad_reduce_attr, keep), 0, .doc = "leave the axes with size 1" },
     { 0 }

@@ -35,7 +35,7 @@ static void gradient(ad_grad *g)
 }
 
 static const ad_attr attrs[] = {
-    { "shape", AD_ATTR_INTS, offsetof(ad_shape_attr, shape), .empty = true, .doc = "the new shape; one size may be -1" },
+    { "shape", AD_ATTR_INTS, offsetof(ad_shape_attr, shape), .lo = -1, .hi = 1e12, .empty = true, .doc = "the new shape; one size may be -1" },
     { 0 }
 };
 

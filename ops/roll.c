@@ -51,9 +51,10 @@ static void gradient(ad_grad *g)
 }
 
 static const ad_attr attrs[] = {
-    { "shift", AD_ATTR_INTS, offsetof(ad_roll_attr, shift), .required = true,
+    { "shift", AD_ATTR_INTS, offsetof(ad_roll_attr, shift), .lo = -1e12, .hi = 1e12, .required = true,
       .doc = "places to move by, one for each axis or one for all" },
-    { "axes", AD_ATTR_INTS, offsetof(ad_roll_attr, axes), .required = true, .doc = "the axes; negative ones count from the end" },
+    { "axes", AD_ATTR_INTS, offsetof(ad_roll_attr, axes), .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .required = true,
+      .doc = "the axes; negative ones count from the end" },
     { 0 }
 };
 

@@ -62,7 +62,7 @@ static const ad_operand operands[] = { { .name = "x" },
                                        { .name = "index", .doc = "places along the axis, shaped like x", .integer = true }, { 0 } };
 
 static const ad_attr attrs[] = {
-    { "axis", AD_ATTR_INT, offsetof(ad_along_attr, axis), -1, .doc = "the axis; negative ones count from the end" },
+    { "axis", AD_ATTR_INT, offsetof(ad_along_attr, axis), -1, .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .doc = "the axis; negative ones count from the end" },
     { "size", AD_ATTR_INT, offsetof(ad_along_attr, size), .lo = 1, .hi = 1e12, .required = true, .doc = "size of the axis in the result" },
     { 0 }
 };

@@ -46,10 +46,11 @@ static void gradient(ad_grad *g)
 }
 
 static const ad_attr attrs[] = {
-    { "axis", AD_ATTR_INT, offsetof(ad_slice_attr, axis), .required = true, .doc = "the axis; negative ones count from the end" },
-    { "start", AD_ATTR_INT, offsetof(ad_slice_attr, start), 0, .doc = "first place; negative: from the end" },
-    { "count", AD_ATTR_INT, offsetof(ad_slice_attr, count), -1, .doc = "places taken; -1: to the end" },
-    { "step", AD_ATTR_INT, offsetof(ad_slice_attr, step), 1, .doc = "distance of the places" },
+    { "axis", AD_ATTR_INT, offsetof(ad_slice_attr, axis), .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .required = true,
+      .doc = "the axis; negative ones count from the end" },
+    { "start", AD_ATTR_INT, offsetof(ad_slice_attr, start), 0, -1e12, 1e12, .doc = "first place; negative: from the end" },
+    { "count", AD_ATTR_INT, offsetof(ad_slice_attr, count), -1, -1, 1e12, .doc = "places taken; -1: to the end" },
+    { "step", AD_ATTR_INT, offsetof(ad_slice_attr, step), 1, 1, 1e12, .doc = "distance of the places" },
     { 0 }
 };
 

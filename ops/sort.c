@@ -33,7 +33,7 @@ static void scratch(const void *attr, int n_in, const ad_shape *in, const ad_sha
 }
 
 static const ad_attr attrs[] = {
-    { "axis", AD_ATTR_INT, offsetof(ad_order_attr, axis), -1, .doc = "the axis; negative ones count from the end" },
+    { "axis", AD_ATTR_INT, offsetof(ad_order_attr, axis), -1, .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .doc = "the axis; negative ones count from the end" },
     { "descending", AD_ATTR_BOOL, offsetof(ad_order_attr, descending), 0, .doc = "the largest first" },
     { 0 }
 };

@@ -55,7 +55,7 @@ static void gradient(ad_grad *g)
 }
 
 static const ad_attr attrs[] = {
-    { "shape", AD_ATTR_INTS, offsetof(ad_shape_attr, shape), .empty = true, .doc = "the shape of the result" },
+    { "shape", AD_ATTR_INTS, offsetof(ad_shape_attr, shape), .lo = 0, .hi = 1e12, .empty = true, .doc = "the shape of the result" },
     { 0 }
 };
 

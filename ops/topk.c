@@ -41,7 +41,7 @@ static void scratch(const void *attr, int n_in, const ad_shape *in, const ad_sha
 
 static const ad_attr attrs[] = {
     { "k", AD_ATTR_INT, offsetof(ad_order_attr, k), .lo = 1, .hi = 1e12, .required = true, .doc = "how many" },
-    { "axis", AD_ATTR_INT, offsetof(ad_order_attr, axis), -1, .doc = "the axis; negative ones count from the end" },
+    { "axis", AD_ATTR_INT, offsetof(ad_order_attr, axis), -1, .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .doc = "the axis; negative ones count from the end" },
     { "largest", AD_ATTR_BOOL, offsetof(ad_order_attr, descending), 1, .doc = "the largest ones, else the smallest" },
     { 0 }
 };

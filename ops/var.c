@@ -19,7 +19,7 @@ static void expand(ad_tape *t, const void *attr, int n_in, ad_tensor *const *in,
 }
 
 static const ad_attr attrs[] = {
-    { "axes", AD_ATTR_INTS, offsetof(ad_reduce_attr, axes), .empty = true, .doc = "the axes; all if not given" },
+    { "axes", AD_ATTR_INTS, offsetof(ad_reduce_attr, axes), .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .empty = true, .doc = "the axes; all if not given" },
     { "keep", AD_ATTR_BOOL, offsetof(ad_reduce_attr, keep), 0, .doc = "leave the axes with size 1" },
     { "unbiased", AD_ATTR_BOOL, offsetof(ad_reduce_attr, unbiased), 0, .doc = "divide by n - 1" },
     { 0 }

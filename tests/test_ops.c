@@ -544,8 +544,10 @@ static void every_op_says_what_it_does(void **state)
         /* Only a function of one operand without attributes may take everything. */
         bool anything = o->operands[0].name && !o->operands[1].name && !o->attrs;
         if (refusals(o) == 0 && !anything) fail_msg("%s refuses nothing", o->name);
-        for (const ad_attr *a = o->attrs; a && a->name; a++)
+        for (const ad_attr *a = o->attrs; a && a->name; a++) {
+            if ((a->kind == AD_ATTR_INT || a->kind == AD_ATTR_INTS) && !(a->lo < a->hi)) fail_msg("%s: %s lacks a range", o->name, a->name);
             if (!a->doc || !*a->doc || (a->kind == AD_ATTR_ENUM && !a->words)) fail_msg("%s: %s lacks doc or words", o->name, a->name);
+        }
         if (ad_op_find(contexts[PLAIN], o->name) != o) fail_msg("%s is there twice", o->name);
     }
 }
