@@ -1,19 +1,20 @@
 /*
  * conv_winograd_fits.c - which convolutions go by Winograd.
  *
- * The bounds are where it was measured to win with two threads of an AVX-512 server processor (bench/kernels, 2026).
+ * The bounds are where bench/kernels found it faster for a batch of 12 (AVX-512 server processor, 2026). For a single image forward and by_input
+ * break even at 16x16 outputs, because the transformed weights, four times the weights, are made in every call; by_weight
+ * has no such cost.
  */
 #include "ops/kernels/conv_winograd.h"
 
-/* Channels on the summed side and on the other, of images (by_weight: of both images), and outputs along an axis. */
 typedef struct bounds {
-    int64_t least_channels, least_size;
+    int64_t least_channels, least_size;  /* on either side; outputs along either axis */
 } bounds;
 
 static const bounds bounds_of[] = {
-    [AD_CONV_FORWARD] = { 32, 8 },
-    [AD_CONV_BY_INPUT] = { 32, 8 },
-    [AD_CONV_BY_WEIGHT] = { 32, 8 },
+    [AD_CONV_FORWARD] = { 16, 8 },
+    [AD_CONV_BY_INPUT] = { 16, 8 },
+    [AD_CONV_BY_WEIGHT] = { 16, 4 },
 };
 
 /* Tiles that stick out compute outputs that nobody wants; a quarter of all is where the gain ends. */
@@ -29,6 +30,6 @@ int ad__conv_winograd_fits(const ad_conv_shape *s, ad_conv_direction direction)
     const int64_t *size = direction == AD_CONV_BY_INPUT ? s->in : s->out;
     for (int i = 0; i < 3; i++)
         if (s->kernel[i] != (i == 0 ? 1 : 3) || s->stride[i] != 1 || s->dilation[i] != 1) return 0;
-    return s->groups == 1 && s->cin >= b->least_channels && s->cout >= b->least_channels && size[1] >= b->least_size
+    return s->n > 0 && s->groups == 1 && s->cin >= b->least_channels && s->cout >= b->least_channels && size[1] >= b->least_size
            && size[2] >= b->least_size && s->pad[0] == 0 && little_waste(size);
 }
