@@ -7,16 +7,22 @@
  * The probabilities are made again for the adjoint, so no matrix of scores outlives its block. All six products are one function:
  * each number is one chain of fused products over the summed index, whatever the tile; blocks continue the chain from memory.
  */
+#if defined(ADZE_SIMD_AVX512) || defined(ADZE_SIMD_AVX2)
+#include "ops/kernels/conv_fill.h"
+#endif
 #include "ops/kernels/variant.h"
 
 #include <math.h>
+#include <stdbool.h>
 
-enum { LANES = 16, ROWS = 4 };
-/* Vectors of a tile: ROWS x WIDE accumulators. AVX-512 has 32 registers, AVX2 16; chains enough to cover the latency of a product. */
+/* Vectors of a tile, WIDE where there are columns enough, and rows: accumulators that fit beside a row of b, 32 registers with AVX-512 and 16 with
+ * AVX2, and enough of them to cover the latency of a product. */
 #if defined(ADZE_SIMD_AVX512)
-enum { WIDE = 4, NARROW = 2 };
+enum { LANES = 16, WIDE = 4, WIDE_ROWS = 6, NARROW = 2, NARROW_ROWS = 12, ONE_ROWS = 12, MOST_ROWS = 12 };
+#elif defined(ADZE_SIMD_AVX2)
+enum { LANES = 16, WIDE = 2, WIDE_ROWS = 6, NARROW = 2, NARROW_ROWS = 6, ONE_ROWS = 12, MOST_ROWS = 12 };
 #else
-enum { WIDE = 2, NARROW = 2 };
+enum { LANES = 16, WIDE = 2, WIDE_ROWS = 4, NARROW = 2, NARROW_ROWS = 4, ONE_ROWS = 4, MOST_ROWS = 4 };
 #endif
 
 static int64_t padded(int64_t n)
@@ -37,78 +43,63 @@ typedef struct product {
     int add;
 } product;
 
-/* `rows` x `vectors` whole vectors from row i and column c on. */
-static inline __attribute__((always_inline)) void tile(const product *t, int64_t i, int64_t c, int rows, int vectors)
+/* `rows` x `vectors` vectors from row i and column c on; `edge`: the one vector has n - c lanes. */
+static inline __attribute__((always_inline)) void tile(const product *t, int64_t i, int64_t c, int rows, int vectors, bool edge)
 {
-    vec acc[ROWS][WIDE];
-    const real *a = t->a + i * t->a_row, *b = t->b + c;
-    real *out = t->out + i * t->out_row + c;
-#pragma GCC unroll 4
+    vec acc[MOST_ROWS][WIDE];
+    int64_t n = t->n - c, a_row = t->a_row, out_row = t->out_row;
+    const real *a = t->a + i * a_row, *b = t->b + c;
+    real *out = t->out + i * out_row + c;
+#pragma GCC unroll 12
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++)
-            acc[r][v] = t->add ? v_load(out + r * t->out_row + v * VL) : v_zero();
+            acc[r][v] = !t->add ? v_zero() : edge ? v_load_n(out + r * out_row, n) : v_load(out + r * out_row + v * VL);
     for (int64_t j = 0; j < t->k; j++, a += t->a_column, b += t->b_row) {
         vec row[WIDE];
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++)
-            row[v] = v_load(b + v * VL);
-#pragma GCC unroll 4
+            row[v] = edge ? v_load_n(b, n) : v_load(b + v * VL);
+#pragma GCC unroll 12
         for (int r = 0; r < rows; r++) {
-            vec factor = v_set1(a[r * t->a_row]);
+            vec factor = v_set1(a[r * a_row]);
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++)
                 acc[r][v] = v_fma(factor, row[v], acc[r][v]);
         }
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 12
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++)
-            v_store(out + r * t->out_row + v * VL, acc[r][v]);
+            if (edge) v_store_n(out + r * out_row, acc[r][v], n);
+            else v_store(out + r * out_row + v * VL, acc[r][v]);
 }
 
-/* The last columns, fewer than a vector. */
-static inline __attribute__((always_inline)) void tile_edge(const product *t, int64_t i, int64_t c, int rows)
+/* All rows of `vectors` vectors of columns, as evenly cut into at most `most` as goes. */
+static inline __attribute__((always_inline)) void column_run(const product *t, int64_t c, int most, int vectors, bool edge)
 {
-    vec acc[ROWS];
-    int64_t n = t->n - c;
-    const real *a = t->a + i * t->a_row, *b = t->b + c;
-    real *out = t->out + i * t->out_row + c;
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; r++)
-        acc[r] = t->add ? v_load_n(out + r * t->out_row, n) : v_zero();
-    for (int64_t j = 0; j < t->k; j++, a += t->a_column, b += t->b_row) {
-        vec row = v_load_n(b, n);
-#pragma GCC unroll 4
-        for (int r = 0; r < rows; r++)
-            acc[r] = v_fma(v_set1(a[r * t->a_row]), row, acc[r]);
+    int64_t pieces = (t->m + most - 1) / most;
+    for (int64_t p = 0, i = 0, end; p < pieces; p++, i = end) {
+        end = t->m * (p + 1) / pieces;
+        switch (end - i) {
+#define CASE(rows) case rows: if (rows <= most) tile(t, i, c, rows, vectors, edge); break;
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+#undef CASE
+        }
     }
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; r++)
-        v_store_n(out + r * t->out_row, acc[r], n);
-}
-
-/* `rows` rows, ROWS or one, from row i on: the widest tiles first. */
-static inline __attribute__((always_inline)) void strip(const product *t, int64_t i, int rows)
-{
-    int64_t c = 0;
-    for (; c + WIDE * VL <= t->n; c += WIDE * VL)
-        tile(t, i, c, rows, WIDE);
-    for (; c + NARROW * VL <= t->n; c += NARROW * VL)
-        tile(t, i, c, rows, NARROW);
-    for (; c + VL <= t->n; c += VL)
-        tile(t, i, c, rows, 1);
-    if (c < t->n) tile_edge(t, i, c, rows);
 }
 
 static void multiply(const product *t)
 {
-    int64_t i = 0;
-    for (; i + ROWS <= t->m; i += ROWS)
-        strip(t, i, ROWS);
-    for (; i < t->m; i++)
-        strip(t, i, 1);
+    int64_t c = 0;
+    for (; c + WIDE * VL <= t->n; c += WIDE * VL)
+        column_run(t, c, WIDE_ROWS, WIDE, false);
+    for (; c + NARROW * VL <= t->n; c += NARROW * VL)
+        column_run(t, c, NARROW_ROWS, NARROW, false);
+    for (; c + VL <= t->n; c += VL)
+        column_run(t, c, ONE_ROWS, 1, false);
+    if (c < t->n) column_run(t, c, ONE_ROWS, 1, true);
 }
 
 /* ---- softmax ---- */
@@ -117,22 +108,14 @@ static void multiply(const product *t)
 static void transpose(int64_t l, int64_t d, int64_t stride, const real *a, real *t)
 {
     int64_t width = padded(l);
-    for (int64_t j = 0; j < l; j++)
-        for (int64_t c = 0; c < d; c++)
-            t[c * width + j] = a[j * stride + c];
+#if defined(ADZE_SIMD_AVX512) || defined(ADZE_SIMD_AVX2)
+    for (int64_t j = 0; j < width; j += 8)
+        K(conv_pack_eight)(d, a + j * stride, stride, l - j, width, t + j);
+#else
     for (int64_t c = 0; c < d; c++)
-        for (int64_t j = l; j < width; j++)
-            t[c * width + j] = 0;
-}
-
-static real largest_lane(vec v)
-{
-    real lane[VL], m;
-    v_store(lane, v);
-    m = lane[0];
-    for (int i = 1; i < VL; i++)
-        m = lane[i] > m ? lane[i] : m;
-    return m;
+        for (int64_t j = 0; j < width; j++)
+            t[c * width + j] = j < l ? a[j * stride + c] : 0;
+#endif
 }
 
 /* Products of one query become probabilities; zeros from lk to the padded width. */
@@ -147,7 +130,7 @@ static void softmax_row(int64_t lk, real scale, const real *bias, const real *hi
         v_store(p + j, v);
         largest = v_max(v, largest);
     }
-    vec shift = v_set1(largest_lane(largest));
+    vec shift = v_set1(v_largest(largest));
     sum16 sum = sum16_zero();
     for (int64_t j = 0; j < lk; j += LANES)
         for (int k = 0; k < PARTS; k++) {

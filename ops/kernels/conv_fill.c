@@ -151,8 +151,7 @@ static void transpose8(__m256 r[8])
     }
 }
 
-/* panel[t * width + j] = w[j * stride + t] for eight columns j, of which `columns` exist. */
-static void pack_eight(int64_t terms, const float *w, int64_t stride, int64_t columns, int64_t width, float *panel)
+void K(conv_pack_eight)(int64_t terms, const float *w, int64_t stride, int64_t columns, int64_t width, float *panel)
 {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     for (int64_t t = 0; t < terms; t += 8) {
@@ -175,6 +174,6 @@ void K(conv_pack_columns)(const conv_panels *p, int64_t first, int64_t terms, co
     for (int64_t tile = p->tile_first; tile < p->tile_end; tile++) {
         int64_t width = tile_vecs(p->columns, tile) * VL, column = tile_column(tile);
         for (int64_t j = 0; j < width; j += 8)
-            pack_eight(terms, w + (column + j) * stride, stride, p->columns - column - j, width, conv_panel(p, tile, first) + j);
+            K(conv_pack_eight)(terms, w + (column + j) * stride, stride, p->columns - column - j, width, conv_panel(p, tile, first) + j);
     }
 }

@@ -4,7 +4,8 @@
  * `vec` holds VL numbers of type `real` (1, 8 or 16), `mask` a truth value for each. The variant's own header defines them and
  * v_load, v_store, v_load_n, v_store_n (only the first n lanes; n may be negative, VL or more), v_set1, v_add, v_sub, v_mul, v_div,
  * v_fma (a * b + c, rounded once), v_fnma (c - a * b), v_max and v_min (b where either is NaN), v_sqrt, v_abs, v_neg, v_floor,
- * v_gt, v_ge, v_lt, v_le, v_eq (masks), v_first (mask of the first n lanes), v_blend (m ? a : b).
+ * v_gt, v_ge, v_lt, v_le, v_eq (masks), v_first (mask of the first n lanes), v_blend (m ? a : b), v_largest (of the lanes), v_fold16 (the
+ * sum of the sixteen lanes of as many vectors as hold them).
  * Elementary functions come from Sleef by the names whose bits agree between AVX2 and AVX-512; a tail is masked, never sent
  * to another function.
  */
@@ -101,13 +102,7 @@ static inline void sum16_add(sum16 *s, int p, vec v)
 
 static inline real sum16_fold(const sum16 *s)
 {
-    real lane[16];
-    for (int p = 0; p < PARTS; p++)
-        v_store(lane + p * VL, s->part[p]);
-    for (int half = 8; half > 0; half /= 2)
-        for (int i = 0; i < half; i++)
-            lane[i] += lane[i + half];
-    return lane[0];
+    return v_fold16(s->part);
 }
 
 /* The sum of x[0 .. n-1] in that order. */

@@ -44,4 +44,20 @@ static inline mask v_eq(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); 
 static inline mask v_first(int64_t n) { return _mm256_castsi256_ps(v_lanes(n)); }
 static inline vec v_blend(mask m, vec a, vec b) { return _mm256_blendv_ps(b, a, m); }
 
+/* Sixteen lanes folded in halves: i and i + 8, then i and i + 4, and so on. */
+static inline float v_fold16(const vec *part)
+{
+    __m256 h = _mm256_add_ps(part[0], part[1]);
+    __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
+}
+
+static inline float v_largest(vec a)
+{
+    __m128 q = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    q = _mm_max_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
+}
+
 #endif

@@ -43,4 +43,18 @@ static inline mask v_eq(vec a, vec b) { return a == b; }
 static inline mask v_first(int64_t n) { return n > 0; }
 static inline vec v_blend(mask m, vec a, vec b) { return m ? a : b; }
 
+/* Sixteen lanes folded in halves: i and i + 8, then i and i + 4, and so on. */
+static inline real v_fold16(const vec *part)
+{
+    real lane[16];
+    for (int i = 0; i < 16; i++)
+        lane[i] = part[i];
+    for (int half = 8; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            lane[i] += lane[i + half];
+    return lane[0];
+}
+
+static inline real v_largest(vec a) { return a; }
+
 #endif
