@@ -63,7 +63,7 @@ static int by_size(const void *a, const void *b)
 {
     const ad__value *x = *(ad__value *const *)a, *y = *(ad__value *const *)b;
     if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
-    return x->tensor->id - y->tensor->id;
+    return x < y ? -1 : x > y;
 }
 
 static bool meet(const ad__value *a, const ad__value *b)

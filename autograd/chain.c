@@ -4,7 +4,8 @@
  * change: each record's own forward runs on the block.
  *
  * A group of records runs where its last member stood. That is sound when no record outside the group reads a member's result
- * before that place; each time a record joins, this is checked for the whole group.
+ * before that place; each time a record joins, this is checked for the whole group. A record alone is a chain if it has row operands:
+ * repeated through a block they make one long loop of many short ones.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +14,11 @@
 
 /* Elements in a block: 4 KiB of floats, so that a dozen operands share a 48 KiB first-level cache. */
 #define BLOCK 1024
-#define BLOCKS_A_UNIT 16
 #define MIN_COUNT 2048
-#define MAX_LINKS 24
 #define MAX_ROW 4096
 
 typedef struct group {
-    int n, member[MAX_LINKS];    /* steps in order */
+    int n, member[AD__MAX_LINKS];    /* steps in order */
     int64_t count, row;          /* elements; length of row operands, 0 if none yet */
 } group;
 
@@ -56,8 +55,7 @@ static bool span_of(const ad_shape *x, const ad_shape *y, ad__span *span)
     return true;
 }
 
-/* The length of the rows among a step's operands must be one, and `*length` is set to it (0: none). */
-static bool qualifies(const ad_program *p, const ad__step *s, int64_t *length)
+bool ad__chainable(const ad_program *p, const ad__step *s, int64_t *length)
 {
     const ad_op *op = s->record->op;
     const ad_shape *y = &s->record->out[0]->shape;
@@ -121,7 +119,7 @@ static void join(plan *c, int j, int64_t length)
         if (g < 0 || g == mine || c->groups[g].count != count || !rows_agree(c->groups[g].row, length)) continue;
         if (c->p->steps[writer].late != s->late || !may_wait(c, g, mine, j)) continue;
         if (mine >= 0 && !rows_agree(c->groups[g].row, c->groups[mine].row)) continue;
-        if (c->groups[g].n + (mine >= 0 ? c->groups[mine].n : 0) + 1 > MAX_LINKS) continue;
+        if (c->groups[g].n + (mine >= 0 ? c->groups[mine].n : 0) + 1 > AD__MAX_LINKS) continue;
         if (mine < 0) {
             mine = g;
             continue;
@@ -190,7 +188,7 @@ static int last_use(const ad__chain *ch, int slot)
 /* Rows keep a buffer for the whole chain; locals share buffers as soon as one's last reader has run. */
 static void give_buffers(ad__chain *ch)
 {
-    int free_after[2 * MAX_LINKS * AD_MAX_OPERANDS];
+    int free_after[2 * AD__MAX_LINKS * AD_MAX_OPERANDS];
     for (int i = 0; i < ch->n_slots; i++)
         if (ch->slots[i].span == AD__ROW) {
             free_after[ch->n_buffers] = ch->n_links;
@@ -290,10 +288,10 @@ ad_status ad__plan_chains(ad_program *p)
     ad_status s = uses(&c) ? AD_OK : AD_FAIL(&p->ctx->error, ENOMEM, "plan: out of memory");
     for (int j = 0; s == AD_OK && j < p->n_steps; j++) {
         int64_t length;
-        if (qualifies(p, &p->steps[j], &length)) join(&c, j, length);
+        if (ad__chainable(p, &p->steps[j], &length)) join(&c, j, length);
     }
     for (int g = 0; s == AD_OK && g < c.n_groups; g++)
-        if (c.groups[g].n > 1) s = make_chain(&c, g);
+        if (c.groups[g].n > 1 || (c.groups[g].n == 1 && c.groups[g].row)) s = make_chain(&c, g);
     drop_members(p);
     free(c.writer);
     free(c.reader);
@@ -302,92 +300,4 @@ ad_status ad__plan_chains(ad_program *p)
     free(c.group_of);
     free(c.groups);
     return s;
-}
-
-/* ---- running ---- */
-
-typedef struct chain_run {
-    ad_program *p;
-    const ad__chain *chain;
-    const ad_call *call;
-    bool check;
-    int failed_link;             /* lowest link with a value that is not finite */
-    ad_status status;
-} chain_run;
-
-size_t ad__chain_thread_scratch(const ad__chain *c, ad_precision p)
-{
-    size_t buffer = ((size_t)c->block * (p == AD_F64 ? 8 : 4) + 63) & ~(size_t)63;
-    return (size_t)c->n_buffers * buffer;
-}
-
-static void tile_rows(const chain_run *r, char *scratch, size_t buffer, size_t size)
-{
-    const ad__chain *ch = r->chain;
-    for (int i = 0; i < ch->n_slots; i++) {
-        const ad__slot *s = &ch->slots[i];
-        if (s->span != AD__ROW) continue;
-        size_t bytes = (size_t)s->n_row * size;
-        for (int64_t at = 0; at < ch->block / s->n_row; at++)
-            memcpy(scratch + (size_t)s->buffer * buffer + (size_t)at * bytes, r->p->data[s->value], bytes);
-    }
-}
-
-static void check_link(chain_run *r, int link, const ad_buffer *out)
-{
-    int64_t bad = ad__not_finite(out, r->p->precision);
-    if (bad < 0) return;
-#pragma omp critical(ad__chain_check)
-    if (link < r->failed_link) {
-        ad_error_clear(r->call->error);
-        r->failed_link = link;
-        r->status = ad__report_not_finite(r->call->error, r->chain->links[link].record, out, bad, r->p->precision);
-    }
-}
-
-static void run_block(chain_run *r, int64_t start, int64_t n, char *scratch, size_t buffer, size_t size)
-{
-    const ad__chain *ch = r->chain;
-    for (int l = 0; l < ch->n_links; l++) {
-        const ad__link *link = &ch->links[l];
-        ad_buffer in[AD_MAX_OPERANDS], out;
-        for (int i = 0; i <= link->n_in; i++) {
-            const ad__slot *s = &ch->slots[i < link->n_in ? link->in[i] : link->out];
-            ad_buffer *b = i < link->n_in ? &in[i] : &out;
-            *b = (ad_buffer){ .shape = { 1, { s->span == AD__ONE ? 1 : n } } };
-            if (s->buffer >= 0) b->data = scratch + (size_t)s->buffer * buffer;
-            else b->data = (char *)r->p->data[s->value] + (s->span == AD__ONE ? 0 : (size_t)start * size);
-        }
-        ad_call c = *r->call;
-        c.attr = link->record->attr;
-        c.n_in = link->n_in;
-        c.n_out = 1;
-        c.in = in;
-        c.out = &out;
-        c.threads = 1;
-        c.error = NULL;
-        ad_status s = link->record->op->forward(&c);
-        AD_ASSERT_EQ(s, AD_OK);
-        if (r->check) check_link(r, l, &out);
-    }
-}
-
-static void run_unit(int64_t unit, void *scratch, void *arg)
-{
-    chain_run *r = arg;
-    const ad__chain *ch = r->chain;
-    size_t size = r->p->precision == AD_F64 ? 8 : 4, buffer = ((size_t)ch->block * size + 63) & ~(size_t)63;
-    tile_rows(r, scratch, buffer, size);
-    for (int64_t b = unit * BLOCKS_A_UNIT; b < (unit + 1) * BLOCKS_A_UNIT; b++) {
-        int64_t start = b * ch->block, n = ch->count - start < ch->block ? ch->count - start : ch->block;
-        if (n > 0) run_block(r, start, n, scratch, buffer, size);
-    }
-}
-
-ad_status ad__chain_run(ad_program *p, const ad__step *s, ad_call *call, bool check)
-{
-    chain_run r = { .p = p, .chain = s->chain, .call = call, .check = check, .failed_link = s->chain->n_links };
-    int64_t unit = s->chain->block * BLOCKS_A_UNIT;
-    ad_parallel(call, (s->chain->count + unit - 1) / unit, s->chain->count * s->chain->n_links, run_unit, &r);
-    return r.status;
 }

@@ -128,6 +128,7 @@ struct ad__step {
 };
 
 /* A chain: elementwise records run block by block. */
+#define AD__MAX_LINKS 24
 typedef struct ad__link {
     const ad__record *record;
     int n_in;
@@ -157,7 +158,7 @@ struct ad_program {
     ad_tape *tape;
     ad_precision precision;
     ad__arena memory;
-    ad__value *values;           /* by tensor id */
+    ad__value *values;           /* by tensor id; behind them values that are made again */
     int n_values;
     ad__step *steps;
     int n_steps;
@@ -173,7 +174,10 @@ struct ad_program {
     bool profile;
 };
 
+ad_status ad__plan_recompute(ad_program *p);
 ad_status ad__plan_chains(ad_program *p);
+/* May the step be a link of a chain? The length of the rows among its operands must be one, and `*row` is set to it (0: none). */
+bool ad__chainable(const ad_program *p, const ad__step *s, int64_t *row);
 ad_status ad__plan_buffers(ad_program *p, bool reuse);
 ad_status ad__chain_run(ad_program *p, const ad__step *s, ad_call *call, bool check);
 size_t ad__chain_thread_scratch(const ad__chain *c, ad_precision p);

@@ -3,7 +3,7 @@ libcore_la_SOURCES += \
 	autograd/arena.c autograd/arena.h \
 	autograd/attr.c \
 	autograd/buffers.c \
-	autograd/chain.c \
+	autograd/chain.c autograd/chain_run.c \
 	autograd/context.c \
 	autograd/directional.c \
 	autograd/error.c \
@@ -17,6 +17,7 @@ libcore_la_SOURCES += \
 	autograd/plan.c \
 	autograd/print.c \
 	autograd/random.c \
+	autograd/recompute.c \
 	autograd/run.c \
 	autograd/sha256.c \
 	autograd/shape.c \

@@ -203,7 +203,8 @@ enum {
     AD_ALIAS = 32,             /* out 0 is in 0 with another shape: no work, no buffer (reshape) */
     /* Element i of the output depends on element i of each input alone, or on the only element of an input that has one. Such an
      * op's forward also takes flat blocks [n], so that the planner can run chains of them block by block in first-level cache. */
-    AD_ELEMENTWISE = 64
+    AD_ELEMENTWISE = 64,
+    AD_CHEAP = 128             /* elementwise, and computing it again costs less than keeping it in memory */
 };
 
 struct ad_op {

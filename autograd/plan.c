@@ -1,6 +1,7 @@
 /*
- * plan.c - a tape becomes a program: what no output needs is dropped, equal records are shared, elementwise chains are joined
- * (chain.c), steps that change parameters come last, and buffers are placed by lifetime (buffers.c).
+ * plan.c - a tape becomes a program: what no output needs is dropped, equal records are shared, steps that change parameters come
+ * last, cheap values are computed again where they would have to be kept for long (recompute.c), elementwise chains are joined
+ * (chain.c), and buffers are placed by lifetime (buffers.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -251,6 +252,7 @@ static ad_status plan(ad_program *p, int n_out, ad_tensor *const *outs, const ad
     p->first_late = p->n_steps;
     if (!o->no_commits) AD_TRY(plan_commits(p));
     keep(p, n_out, outs, o);
+    if (!o->no_recompute) AD_TRY(ad__plan_recompute(p));
     if (!o->no_chains) AD_TRY(ad__plan_chains(p));
     costs(p);
     return ad__plan_buffers(p, !o->no_reuse);

@@ -51,13 +51,13 @@ static void norms_of_one(ad__elab *x)
 {
     ad_record_info r;
     for (int i = 0; ad_tape_record(x->t, i, &r); i++) {
-        bool batch = strcmp(r.op->name, "batch_norm") == 0, layer = strcmp(r.op->name, "layer_norm") == 0;
+        bool batch = strcmp(r.op->name, "batch_norm_statistics") == 0, layer = strcmp(r.op->name, "layer_norm") == 0;
         if ((!batch && !layer) || !r.place || !r.in[0]) continue;
         const ad_shape *s = ad_tensor_shape(r.in[0]);
         int64_t n = batch ? 1 : s->dim[s->rank - 1];
         for (int k = 1; batch && k < s->rank - 1; k++) n *= s->dim[k];
         if (n > 1 || (batch && !x->training)) continue;
-        ad_span at = { r.place->file, r.place->line, r.place->column, (int)strlen(r.op->name), "" };
+        ad_span at = { r.place->file, r.place->line, r.place->column, (int)strlen(batch ? "batch_norm" : "layer_norm"), "" };
         for (int k = 0; k < x->m->n_docs; k++)
             if (strcmp(ad_document_file(x->m->docs[k]), r.place->file) == 0)
                 at = ad__document_span_at(x->m->docs[k], at.line, at.column, at.length);

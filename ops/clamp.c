@@ -46,7 +46,7 @@ static const ad_sample samples[] = {
 };
 
 const ad_op ad_op_clamp = {
-    .name = "clamp", .doc = "x kept between lo and hi", .flags = AD_ELEMENTWISE, .operands = ad__operand_x,
+    .name = "clamp", .doc = "x kept between lo and hi", .flags = AD_ELEMENTWISE | AD_CHEAP, .operands = ad__operand_x,
     .attr_size = sizeof(ad_clamp_attr), .attrs = attrs,
     .shape = shape, .forward = forward, .gradient = gradient, .samples = samples,
 };

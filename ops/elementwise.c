@@ -124,12 +124,30 @@ static void row_unit(int64_t unit, void *scratch, void *arg)
     w->kernel(n, in, (char *)w->call->out->data + (size_t)from * w->size, w->p);
 }
 
+/* Every operand has as many elements as the output, or a single one: one long row, which is how chains call. */
+static bool flat(const ad_call *c, walk *w)
+{
+    w->n = ad_count(&c->out->shape);
+    for (int k = 0; k < c->n_in; k++) {
+        int64_t count = ad_count(&c->in[k].shape);
+        w->step[k] = count == w->n && count != 1;
+        if (count != w->n && count != 1) return false;
+    }
+    return true;
+}
+
 ad_status ad__map(const ad_call *c, ad_map_kernel *kernel, const double *p)
 {
-    walk w = { .call = c, .kernel = kernel, .p = p, .size = c->precision == AD_F64 ? 8 : 4, .n_in = c->n_in };
+    walk w;
+    w.call = c;
+    w.kernel = kernel;
+    w.p = p;
+    w.size = c->precision == AD_F64 ? 8 : 4;
+    w.n_in = c->n_in;
     int64_t count = ad_count(&c->out->shape);
-    walk_plan(&w, c);
-    if (w.rank == 0)
+    bool one_row = flat(c, &w);
+    if (!one_row) walk_plan(&w, c);
+    if (one_row || w.rank == 0)
         ad_parallel(c, (w.n + UNIT - 1) / UNIT, count, row_unit, &w);
     else
         ad_parallel(c, (w.rows + w.rows_a_unit - 1) / w.rows_a_unit, count, walk_unit, &w);

@@ -17,7 +17,7 @@ static const ad_sample samples[] = {
 };
 
 const ad_op ad_op_is_positive = {
-    .name = "is_positive", .doc = "1 where x > 0, else 0", .flags = AD_ELEMENTWISE | AD_STOPS_GRADIENT, .operands = ad__operand_x,
+    .name = "is_positive", .doc = "1 where x > 0, else 0", .flags = AD_ELEMENTWISE | AD_CHEAP | AD_STOPS_GRADIENT, .operands = ad__operand_x,
     .shape = ad__shape_same, .forward = forward, .samples = samples,
 };
 

@@ -31,7 +31,7 @@ static const ad_sample samples[] = {
 };
 
 const ad_op ad_op_leaky_relu = {
-    .name = "leaky_relu", .doc = "x where x > 0, slope * x elsewhere", .flags = AD_ELEMENTWISE, .operands = ad__operand_x,
+    .name = "leaky_relu", .doc = "x where x > 0, slope * x elsewhere", .flags = AD_ELEMENTWISE | AD_CHEAP, .operands = ad__operand_x,
     .attr_size = sizeof(ad_leaky_relu_attr), .attrs = attrs,
     .shape = ad__shape_same, .forward = forward, .gradient = gradient, .samples = samples,
 };

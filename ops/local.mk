@@ -106,7 +106,9 @@ op_files_layers = \
 	ops/avg_pool.c \
 	ops/avg_pool_gradient.c \
 	ops/batch_norm.c \
-	ops/batch_norm_gradient.c \
+	ops/batch_norm_statistics.c \
+	ops/channel_affine.c \
+	ops/channel_products.c \
 	ops/channel_sum.c \
 	ops/conv.c \
 	ops/conv_by_input.c \

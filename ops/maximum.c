@@ -40,7 +40,7 @@ static const ad_sample samples[] = {
 };
 
 const ad_op ad_op_maximum = {
-    .name = "maximum", .doc = "the larger of a and b", .flags = AD_ELEMENTWISE, .operands = ad__operands_ab,
+    .name = "maximum", .doc = "the larger of a and b", .flags = AD_ELEMENTWISE | AD_CHEAP, .operands = ad__operands_ab,
     .shape = shape, .forward = forward, .gradient = gradient, .samples = samples,
 };
 

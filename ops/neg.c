@@ -22,7 +22,7 @@ static const ad_sample samples[] = {
 };
 
 const ad_op ad_op_neg = {
-    .name = "neg", .doc = "-x", .flags = AD_ELEMENTWISE, .operands = ad__operand_x,
+    .name = "neg", .doc = "-x", .flags = AD_ELEMENTWISE | AD_CHEAP, .operands = ad__operand_x,
     .shape = ad__shape_same, .forward = forward, .gradient = gradient, .samples = samples,
 };
 

@@ -195,6 +195,9 @@ typedef struct ad_batch_norm_attr {
 /* Normalises each channel. `mean` and `var` are the running statistics; where they are parameters, training commits the new ones. */
 AD_API ad_tensor *ad_batch_norm(ad_tape *t, ad_tensor *x, ad_tensor *scale, ad_tensor *shift, ad_tensor *mean, ad_tensor *var,
                                 const ad_batch_norm_attr *attr);
+/* (x - mean) * gain + shift with one number for each channel; and its adjoints' sums over all rows: of gy, and *with_x of gy (x - mean). */
+AD_API ad_tensor *ad_channel_affine(ad_tape *t, ad_tensor *x, ad_tensor *mean, ad_tensor *gain, ad_tensor *shift);
+AD_API ad_tensor *ad_channel_products(ad_tape *t, ad_tensor *gy, ad_tensor *x, ad_tensor *mean, ad_tensor **with_x);
 
 typedef struct ad_norm_attr {
     double eps;

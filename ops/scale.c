@@ -31,7 +31,7 @@ static const ad_sample samples[] = {
 };
 
 const ad_op ad_op_scale = {
-    .name = "scale", .doc = "factor * x", .flags = AD_ELEMENTWISE, .operands = ad__operand_x,
+    .name = "scale", .doc = "factor * x", .flags = AD_ELEMENTWISE | AD_CHEAP, .operands = ad__operand_x,
     .attr_size = sizeof(ad_scale_attr), .attrs = attrs,
     .shape = ad__shape_same, .forward = forward, .gradient = gradient, .samples = samples,
 };

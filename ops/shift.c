@@ -31,7 +31,7 @@ static const ad_sample samples[] = {
 };
 
 const ad_op ad_op_shift = {
-    .name = "shift", .doc = "x + amount", .flags = AD_ELEMENTWISE, .operands = ad__operand_x,
+    .name = "shift", .doc = "x + amount", .flags = AD_ELEMENTWISE | AD_CHEAP, .operands = ad__operand_x,
     .attr_size = sizeof(ad_shift_attr), .attrs = attrs,
     .shape = ad__shape_same, .forward = forward, .gradient = gradient, .samples = samples,
 };

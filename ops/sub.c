@@ -32,7 +32,7 @@ static const ad_sample samples[] = {
 };
 
 const ad_op ad_op_sub = {
-    .name = "sub", .doc = "a - b", .flags = AD_ELEMENTWISE, .operands = ad__operands_ab,
+    .name = "sub", .doc = "a - b", .flags = AD_ELEMENTWISE | AD_CHEAP, .operands = ad__operands_ab,
     .shape = shape, .forward = forward, .gradient = gradient, .samples = samples,
 };
 

@@ -34,7 +34,7 @@ static const ad_sample samples[] = {
 };
 
 const ad_op ad_op_where = {
-    .name = "where", .doc = "a where condition > 0, b elsewhere", .flags = AD_ELEMENTWISE, .operands = operands,
+    .name = "where", .doc = "a where condition > 0, b elsewhere", .flags = AD_ELEMENTWISE | AD_CHEAP, .operands = operands,
     .shape = shape, .forward = forward, .gradient = gradient, .samples = samples,
 };
 

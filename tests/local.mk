@@ -11,3 +11,4 @@ include tests/cli.mk
 include tests/derivatives.mk
 include tests/ops.mk
 include tests/layers.mk
+include tests/fusion.mk

@@ -164,7 +164,7 @@ static ad_program *run_program(built *b, int n, ad_tensor *const *wanted, int ho
 {
     ad_program *p = NULL;
     bool off = how == PLAINLY_PLANNED;
-    const ad_plan_options o = { .no_commits = true, .no_chains = off, .no_sharing = off, .no_reuse = off };
+    const ad_plan_options o = { .no_commits = true, .no_chains = off, .no_sharing = off, .no_recompute = off, .no_reuse = off };
     if (ad_compile(b->tape, n, wanted, &o, &p) != AD_OK) fail_msg("compile: %s", ad_ctx_message(ad_tape_ctx(b->tape)));
     for (int i = 0; i < b->sample->n_in; i++) {
         void *to = b->in[i] ? ad_program_data(p, b->in[i]) : NULL;

@@ -149,3 +149,20 @@ void K(element_where)(int64_t n, const ad_lane *in, void *y, const double *p)
         v_store_n((real *)y + i, v_blend(v_gt(c, v_zero()), a, b), n - i);
     }
 }
+
+MAP_INLINE vec affine_at(const ad_lane *in, int64_t i)
+{
+    vec x = lane_all(&in[0], i, in[0].step), m = lane_all(&in[1], i, in[1].step);
+    return v_fma(v_sub(x, m), lane_all(&in[2], i, in[2].step), lane_all(&in[3], i, in[3].step));
+}
+
+void K(element_affine)(int64_t n, const ad_lane *in, void *y, const double *p)
+{
+    int64_t i = 0;
+    for (; i + VL <= n; i += VL)
+        v_store((real *)y + i, affine_at(in, i));
+    for (; i < n; i += VL) {
+        vec x = lane_some(&in[0], i, n - i), m = lane_some(&in[1], i, n - i);
+        v_store_n((real *)y + i, v_fma(v_sub(x, m), lane_some(&in[2], i, n - i), lane_some(&in[3], i, n - i)), n - i);
+    }
+}

@@ -43,12 +43,12 @@ typedef struct ad_lane {
     X(void, sign, AD_MAP) X(void, is_positive, AD_MAP) X(void, floor, AD_MAP) X(void, round, AD_MAP) \
     X(void, scale, AD_MAP) X(void, shift, AD_MAP) X(void, power, AD_MAP) X(void, clamp, AD_MAP) \
     X(void, leaky_relu, AD_MAP) X(void, elu, AD_MAP) \
-    /* two operands; where has three */ \
+    /* two operands; where has three, affine four: (x - mean) * gain + shift */ \
     X(void, add, AD_MAP) X(void, sub, AD_MAP) X(void, mul, AD_MAP) X(void, div, AD_MAP) \
     X(void, pow, AD_MAP) X(void, atan2, AD_MAP) X(void, maximum, AD_MAP) X(void, minimum, AD_MAP) \
     X(void, greater, AD_MAP) X(void, greater_equal, AD_MAP) X(void, less, AD_MAP) X(void, less_equal, AD_MAP) \
     X(void, equal, AD_MAP) \
-    X(void, where, AD_MAP) \
+    X(void, where, AD_MAP) X(void, affine, AD_MAP) \
     /* over rows of n numbers: softmax, its logarithm, -sum t log softmax(x) and gy times the gradient of that by x */ \
     X(void, softmax, (int64_t rows, int64_t n, const void *x, void *y)) \
     X(void, log_softmax, (int64_t rows, int64_t n, const void *x, void *y)) \

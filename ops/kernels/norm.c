@@ -171,38 +171,6 @@ void K(norm_column_products)(int64_t rows, int64_t c, const void *gy, const void
         products_narrow(rows, c, g + j, in + j, v_load_n(m + j, c - j), c - j, s + j, t + j);
 }
 
-void K(norm_column_affine)(int64_t rows, int64_t c, const void *x, const void *mean, const void *gain, const void *shift, void *y)
-{
-    const real *in = x, *m = mean, *g = gain, *s = shift;
-    real *out = y;
-    int64_t whole = c / VL * VL;
-    for (int64_t r = 0; r < rows; r++, in += c, out += c) {
-        for (int64_t j = 0; j < whole; j += VL)
-            v_store(out + j, v_fma(v_sub(v_load(in + j), v_load(m + j)), v_load(g + j), v_load(s + j)));
-        int64_t n = c - whole, j = whole;
-        if (n > 0)
-            v_store_n(out + j, v_fma(v_sub(v_load_n(in + j, n), v_load_n(m + j, n)), v_load_n(g + j, n), v_load_n(s + j, n)), n);
-    }
-}
-
-void K(norm_column_blend)(int64_t rows, int64_t c, const void *gy, const void *x, const void *mean, const void *a, const void *b,
-                          const void *d, void *gx)
-{
-    const real *g = gy, *in = x, *m = mean, *ca = a, *cb = b, *cd = d;
-    real *out = gx;
-    for (int64_t r = 0; r < rows; r++, g += c, in += c, out += c)
-        for (int64_t j = 0; j < c; j += VL) {
-            int64_t n = c - j;
-            if (n >= VL) {
-                vec t = v_fma(v_sub(v_load(in + j), v_load(m + j)), v_load(cb + j), v_load(cd + j));
-                v_store(out + j, v_fma(v_load(g + j), v_load(ca + j), t));
-            } else {
-                vec t = v_fma(v_sub(v_load_n(in + j, n), v_load_n(m + j, n)), v_load_n(cb + j, n), v_load_n(cd + j, n));
-                v_store_n(out + j, v_fma(v_load_n(g + j, n), v_load_n(ca + j, n), t), n);
-            }
-        }
-}
-
 /* ---- rows ---- */
 
 /* Sum of (x - mean)^2 in the order of simd.h. */

@@ -27,11 +27,6 @@ typedef struct ad_attention_shape {
     X(void, column_moments, (int64_t rows, int64_t c, const void *x, void *mean, void *m2))                                     \
     /* Of each column: sum of gy, and of gy * (x - mean). */                                                                    \
     X(void, column_products, (int64_t rows, int64_t c, const void *gy, const void *x, const void *mean, void *sum, void *product))  \
-    /* y = (x - mean) * gain + shift, by column */                                                                              \
-    X(void, column_affine, (int64_t rows, int64_t c, const void *x, const void *mean, const void *gain, const void *shift, void *y)) \
-    /* gx = gy * a + (x - mean) * b + d, by column */                                                                           \
-    X(void, column_blend, (int64_t rows, int64_t c, const void *gy, const void *x, const void *mean, const void *a, const void *b,  \
-                           const void *d, void *gx))                                                                            \
     /* y = (x - mean) * invstd * scale + shift with the moments of each row; scale and shift [c] may be NULL. */                \
     X(void, row_norm, (int64_t rows, int64_t c, const void *x, const void *scale, const void *shift, double eps, void *y,       \
                        void *mean, void *invstd))                                                                               \

@@ -1,0 +1,139 @@
+/*
+ * chain_run.c - running a chain (chain.c): every link's own forward on one block after another. What does not change from block to
+ * block is set up once for a unit of blocks.
+ */
+#include <string.h>
+
+#include "autograd/internal.h"
+
+#define BLOCKS_A_UNIT 16
+
+typedef struct chain_run {
+    ad_program *p;
+    const ad__chain *chain;
+    const ad_call *call;
+    bool check;
+    int failed_link;             /* lowest link with a value that is not finite */
+    ad_status status;
+} chain_run;
+
+/* A link on one thread. The last buffer is the result. */
+typedef struct bound {
+    ad_call call;
+    ad_buffer buffer[AD_MAX_OPERANDS + 1];
+} bound;
+
+static size_t real_size(ad_precision p)
+{
+    return p == AD_F64 ? sizeof(double) : sizeof(float);
+}
+
+static size_t buffer_bytes(const ad__chain *c, ad_precision p)
+{
+    return ((size_t)c->block * real_size(p) + 63) & ~(size_t)63;
+}
+
+size_t ad__chain_thread_scratch(const ad__chain *c, ad_precision p)
+{
+    return (size_t)c->n_buffers * buffer_bytes(c, p);
+}
+
+/* A row is repeated through its block buffer, by doubling what is there. */
+static void tile_rows(const chain_run *r, char *scratch)
+{
+    const ad__chain *ch = r->chain;
+    size_t size = real_size(r->p->precision), buffer = buffer_bytes(ch, r->p->precision);
+    for (int i = 0; i < ch->n_slots; i++) {
+        const ad__slot *s = &ch->slots[i];
+        if (s->span != AD__ROW) continue;
+        char *to = scratch + (size_t)s->buffer * buffer;
+        size_t done = (size_t)s->n_row * size, all = (size_t)(ch->block / s->n_row) * done;
+        memcpy(to, r->p->data[s->value], done);
+        for (size_t more; done < all; done += more) {
+            more = done < all - done ? done : all - done;
+            memcpy(to + done, to, more);
+        }
+    }
+}
+
+static void check_link(chain_run *r, int link, const ad_buffer *out)
+{
+    int64_t bad = ad__not_finite(out, r->p->precision);
+    if (bad < 0) return;
+#pragma omp critical(ad__chain_check)
+    if (link < r->failed_link) {
+        ad_error_clear(r->call->error);
+        r->failed_link = link;
+        r->status = ad__report_not_finite(r->call->error, r->chain->links[link].record, out, bad, r->p->precision);
+    }
+}
+
+static const ad__slot *slot_of(const ad__chain *ch, const ad__link *l, int i)
+{
+    return &ch->slots[i < l->n_in ? l->in[i] : l->out];
+}
+
+static void bind(const chain_run *r, bound *b, char *scratch)
+{
+    const ad__chain *ch = r->chain;
+    size_t buffer = buffer_bytes(ch, r->p->precision);
+    for (int l = 0; l < ch->n_links; l++) {
+        const ad__link *link = &ch->links[l];
+        bound *at = &b[l];
+        at->call = *r->call;
+        at->call.attr = link->record->attr;
+        at->call.n_in = link->n_in;
+        at->call.n_out = 1;
+        at->call.in = at->buffer;
+        at->call.out = &at->buffer[link->n_in];
+        at->call.threads = 1;
+        at->call.error = NULL;
+        for (int i = 0; i <= link->n_in; i++) {
+            const ad__slot *s = slot_of(ch, link, i);
+            at->buffer[i].data = s->buffer >= 0 ? scratch + (size_t)s->buffer * buffer : r->p->data[s->value];
+            at->buffer[i].shape.rank = 1;
+            at->buffer[i].shape.dtype = AD_REAL;
+            at->buffer[i].shape.dim[0] = 1;
+        }
+    }
+}
+
+/* Elements start to start + n - 1. */
+static void run_block(chain_run *r, bound *b, int64_t start, int64_t n)
+{
+    const ad__chain *ch = r->chain;
+    size_t size = real_size(r->p->precision);
+    for (int l = 0; l < ch->n_links; l++) {
+        const ad__link *link = &ch->links[l];
+        for (int i = 0; i <= link->n_in; i++) {
+            const ad__slot *s = slot_of(ch, link, i);
+            if (s->span == AD__ONE) continue;
+            b[l].buffer[i].shape.dim[0] = n;
+            if (s->buffer < 0) b[l].buffer[i].data = (char *)r->p->data[s->value] + (size_t)start * size;
+        }
+        ad_status s = link->record->op->forward(&b[l].call);
+        AD_ASSERT_EQ(s, AD_OK);
+        if (r->check) check_link(r, l, b[l].call.out);
+    }
+}
+
+static void run_unit(int64_t unit, void *scratch, void *arg)
+{
+    chain_run *r = arg;
+    const ad__chain *ch = r->chain;
+    bound b[AD__MAX_LINKS];
+    tile_rows(r, scratch);
+    bind(r, b, scratch);
+    for (int64_t i = unit * BLOCKS_A_UNIT; i < (unit + 1) * BLOCKS_A_UNIT; i++) {
+        int64_t start = i * ch->block, n = ch->count - start < ch->block ? ch->count - start : ch->block;
+        if (n > 0) run_block(r, b, start, n);
+    }
+}
+
+ad_status ad__chain_run(ad_program *p, const ad__step *s, ad_call *call, bool check)
+{
+    chain_run r = { .p = p, .chain = s->chain, .call = call, .check = check, .failed_link = s->chain->n_links };
+    int64_t unit = s->chain->block * BLOCKS_A_UNIT;
+    ad_parallel(call, (s->chain->count + unit - 1) / unit, s->chain->count * s->chain->n_links, run_unit, &r);
+    return r.status;
+}

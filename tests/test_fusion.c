@@ -1,0 +1,89 @@
+/*
+ * test_fusion - what the planner joins, delays and computes again gives the bits of the records run one by one, and saves memory.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "adze.h"
+
+enum { LAYERS = 5, CHANNELS = 8, WANTED = 2 + 3 * LAYERS };
+
+typedef struct net {
+    ad_tensor *wanted[WANTED];
+    int n;
+} net;
+
+static ad_tensor *noise(ad_tape *t, const ad_shape *s, uint64_t key, double size)
+{
+    float *values = malloc(ad_shape_bytes(s, AD_F32));
+    for (int64_t i = 0; i < ad_count(s); i++) values[i] = (float)(size * ad_normal(key, 0, 0, (uint64_t)i));
+    ad_tensor *x = ad_constant(t, s, values);
+    free(values);
+    return x;
+}
+
+/* Convolution, batch norm and an activation, some times over with a skip connection; then the loss, the new averages, all gradients. */
+static net build(ad_tape *t)
+{
+    const ad_shape image = { 4, { 2, 24, 20, CHANNELS } }, kernel = { 4, { 3, 3, CHANNELS, CHANNELS } }, channels = { 1, { CHANNELS } };
+    net n = { .n = 0 };
+    ad_tensor *x = noise(t, &image, 1, 1), *h = x, *wrt[3 * LAYERS + 1], *grads[3 * LAYERS + 1];
+    for (int l = 0; l < LAYERS; l++) {
+        ad_tensor **w = &wrt[3 * l], *zero = ad_fill(t, &channels, 0), *one = ad_fill(t, &channels, 1);
+        w[0] = noise(t, &kernel, (uint64_t)(10 + l), 0.2);
+        w[1] = noise(t, &channels, (uint64_t)(20 + l), 1);
+        w[2] = noise(t, &channels, (uint64_t)(30 + l), 1);
+        ad_tensor *y = ad_relu(t, ad_batch_norm(t, ad_conv(t, h, w[0], NULL, NULL), w[1], w[2], zero, one, NULL));
+        h = l == 2 ? ad_add(t, y, h) : l == 3 ? ad_leaky_relu(t, ad_add(t, h, y), 0.1) : y;
+    }
+    wrt[3 * LAYERS] = x;
+    ad_tensor *loss = ad_sum(t, ad_mul(t, h, noise(t, &image, 2, 1)), NULL, false);
+    n.wanted[n.n++] = loss;
+    assert_int_equal(ad_gradients(t, loss, 3 * LAYERS + 1, wrt, grads), AD_OK);
+    for (int i = 0; i <= 3 * LAYERS; i++) n.wanted[n.n++] = grads[i];
+    return n;
+}
+
+static void every_plan_gives_the_same_bits(void **state)
+{
+    static const ad_plan_options plans[] = {
+        { .no_sharing = true, .no_recompute = true, .no_chains = true, .no_reuse = true },
+        { .no_recompute = true, .no_chains = true }, { .no_recompute = true }, { .no_chains = true }, { 0 }
+    };
+    enum { PLANS = sizeof plans / sizeof *plans };
+    size_t arena[PLANS];
+    int records[PLANS];
+    ad_ctx *ctx = ad_new(&(ad_options){ .threads = 2 });
+    ad_tape *t = ad_tape_new(ctx, AD_F32);
+    net n = build(t);
+    void *first[WANTED];
+    for (int k = 0; k < PLANS; k++) {
+        ad_program *p;
+        assert_int_equal(ad_compile(t, n.n, n.wanted, &plans[k], &p), AD_OK);
+        for (int run = 0; run < 2; run++) assert_int_equal(ad_run(p, &(ad_run_options){ .check = run > 0 }), AD_OK);
+        for (int i = 0; i < n.n; i++) {
+            size_t bytes = ad_shape_bytes(ad_tensor_shape(n.wanted[i]), AD_F32);
+            if (k == 0) first[i] = memcpy(malloc(bytes), ad_program_data(p, n.wanted[i]), bytes);
+            assert_memory_equal(first[i], ad_program_data(p, n.wanted[i]), bytes);
+        }
+        arena[k] = ad_program_arena(p);
+        records[k] = ad_program_records(p);
+        ad_program_free(p);
+    }
+    assert_true(records[2] < records[1]);
+    assert_true(arena[4] * 5 < arena[2] * 4);
+    for (int i = 0; i < n.n; i++) free(first[i]);
+    ad_tape_free(t);
+    ad_ctx_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_plan_gives_the_same_bits) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
