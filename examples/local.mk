@@ -27,3 +27,4 @@ installcheck-local:
 	  $$(pkg-config --define-variable=prefix='$(DESTDIR)$(prefix)' --cflags --libs adze) -Wl,-rpath,'$(DESTDIR)$(libdir)' && \
 	./installed_example | diff '$(srcdir)/examples/01_train_a_net.expected' - && rm -f installed_example
 EXTRA_DIST += examples/quickstart.yaml
+include examples/book.mk

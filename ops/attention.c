@@ -4,7 +4,7 @@
  *   y = softmax(q k^T / sqrt(d) + bias + mask) v
  *
  * The channels are heads x d, heads outer. The mask is of item b % windows, so windows count inside an image. The scores live only
- * while a query is worked on; the adjoint (attention_gradient) makes them again.
+ * while a query is worked on; the adjoint (attention_gradient) makes them again (docs/derivations/attention.md).
  */
 #include "ops/attention_parts.h"
 

@@ -4,7 +4,7 @@
  *   y[n, o, c] = b[c] + sum over k, i of x[n, o * stride + k * dilation - padding, i] * w[k, i, c]
  *
  * It is linear in x and in w, so the adjoints are its two siblings: gx = conv_by_input(gy, w), gw = conv_by_weight(x, gy); gb is the
- * sum of gy over everything but the channels. The three are closed under differentiation.
+ * sum of gy over everything but the channels. The three are closed under differentiation (docs/derivations/conv.md).
  */
 #include "ops/window.h"
 

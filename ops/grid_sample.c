@@ -6,7 +6,7 @@
  *   pixel, and has no gradient by the grid.
  *
  *   Composite: grid_cells, gather, products, sum. Its gradients, of any order, are theirs: by the image a scatter_add in a fixed order,
- *   by the grid through the parts.
+ *   by the grid through the parts (docs/derivations/grid_sample.md).
  */
 #include "ops/grid.h"
 

@@ -2,7 +2,7 @@
  * recurrence - y_i = a_i y_(i-1) + b_i along one axis, y_0 = b_0; with `reverse` y_i = a_i y_(i+1) + b_i from the last place.
  *
  *   Linear recurrences are closed under differentiation. With s_i the adjoint of y_i by all ways,
- *   s_i = gy_i + a_(i+1) s_(i+1), a recurrence the other way round;  gb = s,  ga_i = s_i y_(i-1), and ga_0 = 0.
+ *   s_i = gy_i + a_(i+1) s_(i+1), a recurrence the other way round;  gb = s,  ga_i = s_i y_(i-1), and ga_0 = 0 (docs/derivations/recurrence.md).
  */
 #include <math.h>
 
