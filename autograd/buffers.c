@@ -22,12 +22,19 @@ static void touch(ad_program *p, int value, int step)
     if (step > v->last) v->last = step;
 }
 
+/* What is read after the run must not lie in a parameter, which may have another value by then. */
+static bool needs_copy(const ad_program *p, const ad__step *s)
+{
+    return p->values[s->out[0]].keep && p->values[base_of(p, s->in[0])].tensor->leaf == AD__PARAMETER;
+}
+
 /* Reshapes lie in their operand, in-place updates in the parameter. */
 static void find_aliases(ad_program *p)
 {
     for (int i = 0; i < p->n_steps; i++) {
         const ad__step *s = &p->steps[i];
-        if (s->in_place || (!s->chain && (s->record->op->flags & AD_ALIAS))) p->values[s->out[0]].alias = s->in[0];
+        bool alias = !s->chain && (s->record->op->flags & AD_ALIAS) && !needs_copy(p, s);
+        if (s->in_place || alias) p->values[s->out[0]].alias = s->in[0];
     }
 }
 

@@ -29,11 +29,20 @@ static ad_status find_leaves(ad_program *p)
     return AD_OK;
 }
 
+/* Nothing to do where the result lies in the operand. */
+static ad_status run_alias(ad_program *p, const ad__step *s)
+{
+    void *to = p->data[s->out[0]];
+    const void *from = p->data[s->in[0]];
+    if (to != from) memcpy(to, from, ad_shape_bytes(&p->values[s->out[0]].tensor->shape, p->precision));
+    return AD_OK;
+}
+
 static ad_status run_single(ad_program *p, const ad__step *s, ad_call *c, const ad_run_options *o)
 {
     const ad__record *r = s->record;
     ad_buffer in[AD_MAX_INPUTS], out[AD_MAX_OUTPUTS];
-    if (r->op->flags & AD_ALIAS) return AD_OK;
+    if (r->op->flags & AD_ALIAS) return run_alias(p, s);
     for (int i = 0; i < s->n_in; i++) {
         in[i] = (ad_buffer){ NULL, { .rank = -1 } };
         if (s->in[i] >= 0) in[i] = (ad_buffer){ p->data[s->in[i]], p->values[s->in[i]].tensor->shape };
