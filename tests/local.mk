@@ -12,3 +12,4 @@ include tests/derivatives.mk
 include tests/ops.mk
 include tests/layers.mk
 include tests/fusion.mk
+include tests/tapes.mk
