@@ -161,8 +161,10 @@ typedef struct ad_record_info {
     int n_in, n_out;
     ad_tensor *const *in, *const *out;
     const ad_place *place;
+    int undoes;            /* the record whose gradient rule made it, -1 in the forward part */
 } ad_record_info;
 AD_API bool ad_tape_record(const ad_tape *t, int i, ad_record_info *out);
+AD_API ad_cost ad_record_cost(const ad_tape *t, int i);
 
 /* At the end of a step the store's value behind `leaf` (an ad_parameter) becomes `value`. */
 AD_API AD_CHECKED ad_status ad_commit(ad_tensor *leaf, ad_tensor *value);
@@ -182,6 +184,7 @@ AD_API AD_CHECKED ad_status ad_gradients(ad_tape *t, ad_tensor *loss, int n, ad_
 /* One record at a time: begin, then step until it returns -1 (else the index of the record walked back over), then fetch. */
 AD_API AD_CHECKED ad_status ad_gradients_begin(ad_tape *t, ad_tensor *loss, int n, ad_tensor *const *wrt);
 AD_API int ad_gradients_step(ad_tape *t);
+AD_API int ad_gradients_next(const ad_tape *t);                   /* the record that the next step walks back over; -1 at the end */
 AD_API ad_tensor *ad_gradient(ad_tape *t, const ad_tensor *x);    /* adjoint so far, NULL if none */
 
 /* Derivatives along a direction: one tensor for each of wrt, of its shape; NULL stands for zeros. What is recorded can be differentiated
@@ -210,10 +213,19 @@ typedef struct ad_plan_options {
 AD_API AD_CHECKED ad_status ad_compile(ad_tape *t, int n_out, ad_tensor *const *outs, const ad_plan_options *options, ad_program **program);
 AD_API void ad_program_free(ad_program *p);
 
+/* The first value of a checked run that is not finite. */
+typedef struct ad_finding {
+    int record, output;              /* on the tape; record -1: every value is finite */
+    int64_t element, bad, count;     /* the first element that is not; how many of how many are not */
+    double least, largest;           /* of those that are; least > largest: none is */
+    char sha256[65];                 /* of the whole value */
+} ad_finding;
+
 typedef struct ad_run_options {
     uint64_t seed, step;
     uint32_t draw;
-    bool check;            /* look at every value: the first one that is not finite stops the run and is named */
+    bool check;            /* look at every value: the first one that is not finite stops the run and is named, with what it was made from */
+    ad_finding *found;     /* with check: what was found; may be NULL */
 } ad_run_options;
 
 AD_API AD_CHECKED ad_status ad_run(ad_program *p, const ad_run_options *run);
@@ -231,15 +243,54 @@ typedef struct ad_step_info {
     ad_cost cost;
     size_t offset, bytes;    /* of output 0 in the arena */
     int first, last;         /* steps between which output 0 lives */
+    int record;              /* on the tape; of a chain the last one */
+    int records;             /* more than 1: a chain */
+    bool backward;           /* from a gradient rule, or made again for one */
 } ad_step_info;
 AD_API void ad_program_profile(ad_program *p, bool on);
 AD_API bool ad_program_step(const ad_program *p, int i, ad_step_info *info);
+/* The times of the steps, summed by op or by line of the model. A chain is one op; its time is divided evenly among the lines of its
+ * records. */
+typedef enum ad_profile_by { AD_BY_OP, AD_BY_LINE } ad_profile_by;
+typedef struct ad_profile_row {
+    const char *op;          /* BY_OP */
+    const ad_place *place;   /* BY_LINE: of its first record; NULL: all that comes from no line (the update of the weights) */
+    int steps;               /* of the plan */
+    double seconds;          /* summed over runs */
+    double backward;         /* of that, in the backward part */
+    ad_cost cost;            /* of one run */
+} ad_profile_row;
+/* Slowest first; malloc'ed. */
+AD_API AD_CHECKED ad_status ad_program_sums(const ad_program *p, ad_profile_by by, ad_profile_row **rows, int *n);
+
+/* What became of a tensor of the tape in a program. */
+typedef enum ad_fate {
+    AD_DROPPED,              /* no output needs it */
+    AD_SHARED,               /* an equal record was there: the value of record `stands_in` is used */
+    AD_STORED,               /* a parameter or a constant, read where it lies */
+    AD_IN_BLOCK,             /* lives and dies in a block of a chain; no buffer */
+    AD_IN_ARENA
+} ad_fate;
+typedef struct ad_lifetime {
+    ad_fate fate;
+    int step;                /* that computes it; -1: a leaf, or dropped */
+    int again;               /* how many later steps make it again */
+    int stands_in;           /* SHARED: index of that record */
+    bool alias;              /* lies in the buffer of another value: a reshape, an update in place */
+    size_t offset, bytes;    /* IN_ARENA: in the arena; of an alias those of the buffer it lies in */
+    int first, last;         /* steps between which the buffer is its own; `last` may be one past the last step: until the end */
+} ad_lifetime;
+AD_API void ad_program_lifetime(const ad_program *p, const ad_tensor *x, ad_lifetime *out);
+/* Most bytes of values that live at one step, and that step. The arena is at least as large. */
+AD_API size_t ad_program_peak(const ad_program *p, int *step);
 
 /* ---- looking ---- */
 
 /* The tape, one record a line, and as a DOT graph. A malloc'ed text; NULL when memory is out. */
 AD_API char *ad_tape_text(const ad_tape *t);
 AD_API char *ad_tape_dot(const ad_tape *t);
+/* The arena as a picture: buffers over the steps of the plan, as one SVG document. Likewise malloc'ed. */
+AD_API char *ad_program_svg(const ad_program *p, const char *title);
 
 /* ---- gradient check ---- */
 

@@ -9,7 +9,7 @@
 
 #define ALIGN 64
 
-static int base_of(const ad_program *p, int value)
+int ad__base_of(const ad_program *p, int value)
 {
     while (p->values[value].alias != value) value = p->values[value].alias;
     return value;
@@ -17,7 +17,7 @@ static int base_of(const ad_program *p, int value)
 
 static void touch(ad_program *p, int value, int step)
 {
-    ad__value *v = &p->values[base_of(p, value)];
+    ad__value *v = &p->values[ad__base_of(p, value)];
     if (v->first < 0 || step < v->first) v->first = step;
     if (step > v->last) v->last = step;
 }
@@ -25,7 +25,7 @@ static void touch(ad_program *p, int value, int step)
 /* What is read after the run must not lie in a parameter, which may have another value by then. */
 static bool needs_copy(const ad_program *p, const ad__step *s)
 {
-    return p->values[s->out[0]].keep && p->values[base_of(p, s->in[0])].tensor->leaf == AD__PARAMETER;
+    return p->values[s->out[0]].keep && p->values[ad__base_of(p, s->in[0])].tensor->leaf == AD__PARAMETER;
 }
 
 /* Reshapes lie in their operand, in-place updates in the parameter. */
@@ -152,6 +152,6 @@ ad_status ad__plan_buffers(ad_program *p, bool reuse)
     AD_TRY(list_leaves(p));
     AD_TRY(allocate(p));
     for (int i = 0; i < p->n_values; i++)
-        if (p->values[i].alias != i) p->data[i] = p->data[base_of(p, i)];
+        if (p->values[i].alias != i) p->data[i] = p->data[ad__base_of(p, i)];
     return AD_OK;
 }

@@ -1,6 +1,7 @@
 /*
  * chain_run.c - running a chain (chain.c): every link's own forward on one block after another. What does not change from block to
- * block is set up once for a unit of blocks.
+ * block is set up once for a unit of blocks. When a checked run meets a value that is not finite, the blocks run once more, up to the
+ * link that made it, to gather what the whole value and its operands are like.
  */
 #include <string.h>
 
@@ -14,7 +15,6 @@ typedef struct chain_run {
     const ad_call *call;
     bool check;
     int failed_link;             /* lowest link with a value that is not finite */
-    ad_status status;
 } chain_run;
 
 /* A link on one thread. The last buffer is the result. */
@@ -58,14 +58,9 @@ static void tile_rows(const chain_run *r, char *scratch)
 
 static void check_link(chain_run *r, int link, const ad_buffer *out)
 {
-    int64_t bad = ad__not_finite(out, r->p->precision);
-    if (bad < 0) return;
+    if (ad__not_finite(out, r->p->precision) < 0) return;
 #pragma omp critical(ad__chain_check)
-    if (link < r->failed_link) {
-        ad_error_clear(r->call->error);
-        r->failed_link = link;
-        r->status = ad__report_not_finite(r->call->error, r->chain->links[link].record, out, bad, r->p->precision);
-    }
+    if (link < r->failed_link) r->failed_link = link;
 }
 
 static const ad__slot *slot_of(const ad__chain *ch, const ad__link *l, int i)
@@ -98,12 +93,12 @@ static void bind(const chain_run *r, bound *b, char *scratch)
     }
 }
 
-/* Elements start to start + n - 1. */
-static void run_block(chain_run *r, bound *b, int64_t start, int64_t n)
+/* Elements start to start + n - 1, by the first n_links links. */
+static void run_block(chain_run *r, bound *b, int n_links, int64_t start, int64_t n)
 {
     const ad__chain *ch = r->chain;
     size_t size = real_size(r->p->precision);
-    for (int l = 0; l < ch->n_links; l++) {
+    for (int l = 0; l < n_links; l++) {
         const ad__link *link = &ch->links[l];
         for (int i = 0; i <= link->n_in; i++) {
             const ad__slot *s = slot_of(ch, link, i);
@@ -126,14 +121,42 @@ static void run_unit(int64_t unit, void *scratch, void *arg)
     bind(r, b, scratch);
     for (int64_t i = unit * BLOCKS_A_UNIT; i < (unit + 1) * BLOCKS_A_UNIT; i++) {
         int64_t start = i * ch->block, n = ch->count - start < ch->block ? ch->count - start : ch->block;
-        if (n > 0) run_block(r, b, start, n);
+        if (n > 0) run_block(r, b, ch->n_links, start, n);
     }
 }
 
-ad_status ad__chain_run(ad_program *p, const ad__step *s, ad_call *call, bool check)
+/* Ranges of the value that link L makes and of its operands, over all blocks. */
+static ad_status describe(chain_run *r, ad_finding *found)
 {
-    chain_run r = { .p = p, .chain = s->chain, .call = call, .check = check, .failed_link = s->chain->n_links };
+    const ad__chain *ch = r->chain;
+    const int L = r->failed_link;
+    const ad__link *link = &ch->links[L];
+    ad__range out = ad__range_none(), in[AD_MAX_OPERANDS];
+    ad_sha256 hash;
+    bound b[AD__MAX_LINKS];
+    for (int i = 0; i < link->n_in; i++) {
+        const ad__slot *s = slot_of(ch, link, i);
+        in[i] = ad__range_none();
+        if (s->span != AD__FULL) ad__range_add(&in[i], &(ad_buffer){ r->p->data[s->value], r->p->values[s->value].tensor->shape }, r->p->precision);
+    }
+    ad_sha256_init(&hash);
+    tile_rows(r, r->call->thread_scratch);
+    bind(r, b, r->call->thread_scratch);
+    for (int64_t start = 0; start < ch->count; start += ch->block) {
+        run_block(r, b, L + 1, start, ch->count - start < ch->block ? ch->count - start : ch->block);
+        ad__range_add(&out, b[L].call.out, r->p->precision);
+        ad_sha256_add(&hash, b[L].call.out->data, ad_shape_bytes(&b[L].call.out->shape, r->p->precision));
+        for (int i = 0; i < link->n_in; i++)
+            if (slot_of(ch, link, i)->span == AD__FULL) ad__range_add(&in[i], &b[L].buffer[i], r->p->precision);
+    }
+    if (found) ad_sha256_end(&hash, found->sha256);
+    return ad__report_not_finite(r->call->error, link->record, 0, &out, in, found);
+}
+
+ad_status ad__chain_run(ad_program *p, const ad__step *s, ad_call *call, const ad_run_options *o)
+{
+    chain_run r = { .p = p, .chain = s->chain, .call = call, .check = o->check, .failed_link = s->chain->n_links };
     int64_t unit = s->chain->block * BLOCKS_A_UNIT;
     ad_parallel(call, (s->chain->count + unit - 1) / unit, s->chain->count * s->chain->n_links, run_unit, &r);
-    return r.status;
+    return r.failed_link < s->chain->n_links ? describe(&r, o->found) : AD_OK;
 }

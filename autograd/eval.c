@@ -22,44 +22,6 @@ void ad__scratch(const ad__record *r, ad_precision p, const void *kernels, ad_sc
     s->per_thread = (s->per_thread + 63) & ~(size_t)63;
 }
 
-int64_t ad__not_finite(const ad_buffer *b, ad_precision p)
-{
-    int64_t n = ad_count(&b->shape);
-    if (b->shape.dtype != AD_REAL) return -1;
-    if (p == AD_F64) {
-        const double *x = b->data;
-        for (int64_t i = 0; i < n; i++)
-            if (!isfinite(x[i])) return i;
-        return -1;
-    }
-    const float *x = b->data;
-    for (int64_t i = 0; i < n; i++)
-        if (!isfinite(x[i])) return i;
-    return -1;
-}
-
-ad_status ad__report_not_finite(ad_error *e, const ad__record *r, const ad_buffer *out, int64_t i, ad_precision p)
-{
-    double lo = INFINITY, hi = -INFINITY, bad = 0;
-    int64_t n = ad_count(&out->shape), n_bad = 0;
-    char shape[AD_SHAPE_TEXT];
-    for (int64_t k = 0; k < n; k++) {
-        double v = p == AD_F64 ? ((const double *)out->data)[k] : (double)((const float *)out->data)[k];
-        if (k == i) bad = v;
-        if (!isfinite(v)) n_bad++;
-        else if (v < lo) lo = v;
-        if (isfinite(v) && v > hi) hi = v;
-    }
-    const ad_place *at = r->place;
-    return AD_FAIL(e, ENUMERIC,
-                   "value became %s\n  op        %s%s (record %d%s%s%s%s)\n  at        %s:%d:%d\n"
-                   "  output    %s, element %lld; %lld of %lld not finite, the others between %g and %g",
-                   isnan(bad) ? "NaN" : "infinite", r->undoes >= 0 ? "gradient: " : "", r->op->name, r->index,
-                   at && at->path ? ", " : "", at && at->path ? at->path : "", r->draw_path ? ", draws " : "",
-                   r->draw_path ? r->draw_path : "", at && at->file ? at->file : "(no model file)", at ? at->line : 0, at ? at->column : 0,
-                   ad_shape_text(&out->shape, shape), (long long)i, (long long)n_bad, (long long)n, lo, hi);
-}
-
 /* ---- define-by-run ---- */
 
 void ad_tape_random(ad_tape *t, uint64_t seed, uint64_t step, uint32_t draw)

@@ -105,18 +105,21 @@ static ad_status undo(ad_tape *t, const ad__record *r)
     return s;
 }
 
+int ad_gradients_next(const ad_tape *t)
+{
+    for (int i = t->walk.at; i >= 0; i--)
+        if (!(t->records[i]->op->flags & AD_STOPS_GRADIENT) && has_adjoint(t, t->records[i])) return i;
+    return -1;
+}
+
 int ad_gradients_step(ad_tape *t)
 {
-    while (t->walk.at >= 0) {
-        const ad__record *r = t->records[t->walk.at--];
-        if ((r->op->flags & AD_STOPS_GRADIENT) || !has_adjoint(t, r)) continue;
-        if (undo(t, r) != AD_OK) {
-            t->failed = true;
-            t->walk.at = -1;
-            return -1;
-        }
-        return r->index;
-    }
+    int i = ad_gradients_next(t);
+    t->walk.at = i - 1;
+    if (i < 0) return -1;
+    if (undo(t, t->records[i]) == AD_OK) return i;
+    t->failed = true;
+    t->walk.at = -1;
     return -1;
 }
 

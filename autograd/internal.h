@@ -92,8 +92,20 @@ ad_status ad__slope(ad_tape *t, ad_tensor *f, int n, ad_tensor *const *wrt, ad_t
 
 /* First element of a real buffer that is not finite, or -1. */
 int64_t ad__not_finite(const ad_buffer *b, ad_precision p);
-/* Fails with op, place and the values around element i of output k. */
-ad_status ad__report_not_finite(ad_error *e, const ad__record *r, const ad_buffer *out, int64_t i, ad_precision p);
+/* What is known of a value's elements, gathered part by part. */
+typedef struct ad__range {
+    int64_t n, bad, first;       /* elements; those that are not finite, and the first of them, -1 */
+    double value;                /* of that one */
+    double lo, hi;               /* of the finite ones */
+} ad__range;
+ad__range ad__range_none(void);
+void ad__range_add(ad__range *r, const ad_buffer *b, ad_precision p);
+/* Fails with op, place and range of output `output`, and of what it was made from: in[i] has n 0 where nothing is known. */
+ad_status ad__report_not_finite(ad_error *e, const ad__record *r, int output, const ad__range *out, const ad__range *in, ad_finding *found);
+/* The same of the first output of a finished call that is not finite; AD_OK if all are. */
+ad_status ad__look(ad_error *e, const ad__record *r, const ad_call *c, ad_finding *found);
+/* Multiply-accumulates and bytes of one record, as its op says. */
+ad_cost ad__record_cost(const ad__record *r, ad_precision p);
 void ad__scratch(const ad__record *r, ad_precision p, const void *kernels, ad_scratch *s);
 
 /* ---- plan ---- */
@@ -179,8 +191,14 @@ ad_status ad__plan_chains(ad_program *p);
 /* May the step be a link of a chain? The length of the rows among its operands must be one, and `*row` is set to it (0: none). */
 bool ad__chainable(const ad_program *p, const ad__step *s, int64_t *row);
 ad_status ad__plan_buffers(ad_program *p, bool reuse);
-ad_status ad__chain_run(ad_program *p, const ad__step *s, ad_call *call, bool check);
+ad_status ad__chain_run(ad_program *p, const ad__step *s, ad_call *call, const ad_run_options *o);
 size_t ad__chain_thread_scratch(const ad__chain *c, ad_precision p);
+/* Comes from a gradient rule, or is made again for one. */
+bool ad__step_backward(const ad_program *p, const ad__step *s);
+/* The value is made again, by a copy of the step that made it first. */
+bool ad__made_again(const ad_program *p, int value);
+/* The value in whose buffer it lies. */
+int ad__base_of(const ad_program *p, int value);
 /* Value id of a tensor after sharing. */
 int ad__value_of(const ad_program *p, const ad_tensor *x);
 

@@ -8,18 +8,22 @@ libcore_la_SOURCES += \
 	autograd/directional.c \
 	autograd/error.c \
 	autograd/eval.c \
+	autograd/finding.c \
 	autograd/gradcheck.c autograd/gradcheck.h \
 	autograd/gradcheck_tape.c \
 	autograd/gradients.c \
 	autograd/init.c \
 	autograd/internal.h \
+	autograd/lifetimes.c \
 	autograd/params.c \
+	autograd/picture.c \
 	autograd/plan.c \
-	autograd/print.c \
+	autograd/print.c autograd/profile.c \
 	autograd/random.c \
 	autograd/recompute.c \
 	autograd/run.c \
 	autograd/sha256.c \
 	autograd/shape.c \
-	autograd/tape.c
+	autograd/tape.c \
+	autograd/text.c autograd/text.h
 headers += autograd/autograd.h autograd/op.h autograd/error.h

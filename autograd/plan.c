@@ -219,24 +219,20 @@ static void keep(ad_program *p, int n_out, ad_tensor *const *outs, const ad_plan
     for (int i = 0; i < p->n_commits; i++) p->values[ad__value_of(p, p->commits[i].value)].keep = true;
 }
 
+/* A chain reads and writes its ends alone, and multiplies nothing that counts. */
 static void costs(ad_program *p)
 {
     for (int i = 0; i < p->n_steps; i++) {
         ad__step *s = &p->steps[i];
-        const ad__record *r = s->record;
-        ad_shape in[AD_MAX_INPUTS], out[AD_MAX_OUTPUTS];
-        if (!s->chain) ad__scratch(r, p->precision, p->ctx->kernels[p->precision], &s->scratch);
-        else s->scratch = (ad_scratch){ 0, ad__chain_thread_scratch(s->chain, p->precision) };
+        if (!s->chain) {
+            ad__scratch(s->record, p->precision, p->ctx->kernels[p->precision], &s->scratch);
+            s->cost = ad__record_cost(s->record, p->precision);
+            continue;
+        }
+        s->scratch = (ad_scratch){ 0, ad__chain_thread_scratch(s->chain, p->precision) };
         for (int k = 0; k < s->n_in; k++)
             if (s->in[k] >= 0) s->cost.bytes += (double)ad_shape_bytes(&p->values[s->in[k]].tensor->shape, p->precision);
         for (int k = 0; k < s->n_out; k++) s->cost.bytes += (double)ad_shape_bytes(&p->values[s->out[k]].tensor->shape, p->precision);
-        if (s->chain || !r->op->cost) continue;
-        for (int k = 0; k < r->n_in; k++) {
-            if (r->in[k]) in[k] = r->in[k]->shape;
-            else in[k] = (ad_shape){ .rank = -1 };
-        }
-        for (int k = 0; k < r->n_out; k++) out[k] = r->out[k]->shape;
-        r->op->cost(r->attr, r->n_in, in, out, &s->cost);
     }
 }
 

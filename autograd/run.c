@@ -55,11 +55,7 @@ static ad_status run_single(ad_program *p, const ad__step *s, ad_call *c, const 
     c->out = out;
     c->key = r->draw_path ? ad_key(o->seed, "site", r->draw_path) : 0;
     AD_TRY(r->op->forward(c));
-    for (int k = 0; o->check && k < s->n_out; k++) {
-        int64_t bad = ad__not_finite(&out[k], p->precision);
-        if (bad >= 0) return ad__report_not_finite(c->error, r, &out[k], bad, p->precision);
-    }
-    return AD_OK;
+    return o->check ? ad__look(c->error, r, c, o->found) : AD_OK;
 }
 
 static ad_status run_step(ad_program *p, ad__step *s, const ad_run_options *o)
@@ -70,7 +66,7 @@ static ad_status run_step(ad_program *p, ad__step *s, const ad_run_options *o)
                   .scratch = s->scratch.shared ? scratch : NULL,
                   .thread_scratch = s->scratch.per_thread ? scratch + s->scratch.shared : NULL,
                   .thread_scratch_size = s->scratch.per_thread, .step = o->step, .draw = o->draw, .error = &p->ctx->error };
-    ad_status status = s->chain ? ad__chain_run(p, s, &c, o->check) : run_single(p, s, &c, o);
+    ad_status status = s->chain ? ad__chain_run(p, s, &c, o) : run_single(p, s, &c, o);
     if (p->profile) s->seconds += now() - start;
     return status;
 }
@@ -87,6 +83,7 @@ ad_status ad_run(ad_program *p, const ad_run_options *run)
 {
     static const ad_run_options none;
     const ad_run_options *o = run ? run : &none;
+    if (o->found) *o->found = (ad_finding){ .record = -1 };
     AD_TRY(find_leaves(p));
     for (int i = 0; i < p->first_late; i++) AD_TRY(run_step(p, &p->steps[i], o));
     AD_TRY(check_guard(p));
@@ -138,6 +135,7 @@ bool ad_program_step(const ad_program *p, int i, ad_step_info *info)
     const ad__value *v = &p->values[s->n_out ? s->out[0] : r->out[0]->id];
     *info = (ad_step_info){ .op = s->chain ? "chain" : r->op->name, .path = r->place ? r->place->path : NULL, .place = r->place,
                             .shape = &r->out[0]->shape, .seconds = s->seconds, .cost = s->cost, .offset = v->offset,
-                            .bytes = v->bytes, .first = v->first, .last = v->last };
+                            .bytes = v->bytes, .first = v->first, .last = v->last, .record = r->index,
+                            .records = s->chain ? s->chain->n_links : 1, .backward = ad__step_backward(p, s) };
     return true;
 }

@@ -193,7 +193,7 @@ bool ad_tape_record(const ad_tape *t, int i, ad_record_info *out)
 {
     if (i < 0 || i >= t->n_records) return false;
     const ad__record *r = t->records[i];
-    *out = (ad_record_info){ r->op, r->attr, r->n_in, r->n_out, r->in, r->out, r->place };
+    *out = (ad_record_info){ r->op, r->attr, r->n_in, r->n_out, r->in, r->out, r->place, r->undoes };
     return true;
 }
 

@@ -173,47 +173,27 @@ static void print_time(double seconds)
     printf("{\"seconds\": %.6f, \"rss_kib\": %ld}\n", seconds, usage.ru_maxrss);
 }
 
-typedef struct sum {
-    const char *op;
-    int records;
-    double seconds, bytes, macs;
-} sum;
-
-static int slower(const void *a, const void *b)
-{
-    double x = ((const sum *)a)->seconds, y = ((const sum *)b)->seconds;
-    return x < y ? 1 : x > y ? -1 : 0;
-}
-
-/* Time by record (those above 0.4 %) and by op, of the steps since the last profile; returns the seconds in all. */
-static double profile(bench *b)
+/* Time by record (those above 0.4 %) and by op, of the steps since the last profile; the seconds in all. */
+static ad_status profile(bench *b, double *total)
 {
     ad_step_info s;
-    sum sums[256];
-    double total = 0, steps = b->steps > b->profiled ? (double)(b->steps - b->profiled) : 1;
-    int n = 0;
-    for (int i = 0; ad_program_step(b->step, i, &s); i++) {
-        int k = 0;
-        while (k < n && strcmp(sums[k].op, s.op) != 0) k++;
-        if (k == n && n == 256) continue;
-        if (k == n) sums[n++] = (sum){ .op = s.op };
-        sums[k].records++;
-        sums[k].seconds += s.seconds;
-        sums[k].bytes += s.cost.bytes;
-        sums[k].macs += s.cost.macs;
-        total += s.seconds;
-    }
+    ad_profile_row *rows;
+    int n;
+    double steps = b->steps > b->profiled ? (double)(b->steps - b->profiled) : 1;
+    AD_TRY(ad_program_sums(b->step, AD_BY_OP, &rows, &n));
+    *total = 0;
+    for (int k = 0; k < n; k++) *total += rows[k].seconds;
     for (int i = 0; ad_program_step(b->step, i, &s); i++)
-        if (s.seconds > 0.004 * total) fprintf(stderr, "%6.2f%% %-28s %8.2f ms %8.1f GFLOP/s  %s\n", 100 * s.seconds / total, s.op,
-                                               1e3 * s.seconds / steps, 2e-9 * s.cost.macs * steps / s.seconds, s.path ? s.path : "");
-    qsort(sums, (size_t)n, sizeof *sums, slower);
+        if (s.seconds > 0.004 * *total) fprintf(stderr, "%6.2f%% %-28s %8.2f ms %8.1f GFLOP/s  %s\n", 100 * s.seconds / *total, s.op,
+                                                1e3 * s.seconds / steps, 2e-9 * s.cost.macs * steps / s.seconds, s.path ? s.path : "");
     for (int k = 0; k < n; k++)
-        fprintf(stderr, "%6.2f%% %-28s %8.2f ms %8.1f GFLOP/s %7.1f GB/s  %d records\n", 100 * sums[k].seconds / total, sums[k].op,
-                1e3 * sums[k].seconds / steps, 2e-9 * sums[k].macs * steps / sums[k].seconds, 1e-9 * sums[k].bytes * steps / sums[k].seconds,
-                sums[k].records);
+        fprintf(stderr, "%6.2f%% %-28s %8.2f ms %8.1f GFLOP/s %7.1f GB/s  %d records\n", 100 * rows[k].seconds / *total, rows[k].op,
+                1e3 * rows[k].seconds / steps, 2e-9 * rows[k].cost.macs * steps / rows[k].seconds, 1e-9 * rows[k].cost.bytes * steps / rows[k].seconds,
+                rows[k].steps);
+    free(rows);
     b->profiled = b->steps;
     ad_program_profile(b->step, true);
-    return total;
+    return AD_OK;
 }
 
 static ad_status answer(bench *b, const char *word)
@@ -224,7 +204,8 @@ static ad_status answer(bench *b, const char *word)
         AD_TRY(ad_run(b->loss, NULL));
         printf("{\"loss\": %.9g}\n", (double)*(float *)ad_program_data(b->loss, ad_recorded_loss(b->fixed)));
     } else if (strcmp(word, "profile") == 0) {
-        double total = profile(b);
+        double total;
+        AD_TRY(profile(b, &total));
         printf("{\"seconds\": %.6f}\n", total);
     } else if (strcmp(word, "mean") == 0 && b->mean) {
         AD_TRY(ad_run(b->mean, NULL));

@@ -23,7 +23,7 @@ typedef struct cli_request {
     bool quiet, help, version, json;
     int64_t verbose, threads;
     int color, progress, isa_plus_1, winograd;
-    const char *output, *profile, *zoo, *checkpoint, *split, *save, *run, *program, *data;
+    const char *output, *profile, *zoo, *checkpoint, *split, *save, *run, *program, *data, *svg;
     cli_list set, asserts, samples;
     bool resume, force, dry_run, lenient, all, expand, tape, dot, memory;
     int64_t batch, limit, stop_after, directions, weights, seed, order;

@@ -211,8 +211,8 @@ static const struct {
 static ad_status only_for_models(cli *c, const char *path, const char *what)
 {
     const cli_request *q = &c->asked;
-    if (!q->expand && !q->tape && !q->dot && !q->memory && !q->program && !q->batch && !q->profile) return AD_OK;
-    return AD_FAIL(&c->error, EUSAGE, "%s is %s; expand, tape, dot, memory, program, batch and profile are for models", path, what);
+    if (!q->expand && !q->tape && !q->dot && !q->memory && !q->svg && !q->program && !q->batch && !q->profile) return AD_OK;
+    return AD_FAIL(&c->error, EUSAGE, "%s is %s; expand, tape, dot, memory, svg, program, batch and profile are for models", path, what);
 }
 
 static ad_status inspect_file(cli *c, const char *path)
@@ -242,11 +242,11 @@ static ad_status run(cli *c)
 }
 
 static const char *const options[] = {
-    "expand", "tape", "dot", "memory", "program", "batch", "profile", "set", "checkpoint", "zoo", "lenient", "json", NULL
+    "expand", "tape", "dot", "memory", "svg", "program", "batch", "profile", "set", "checkpoint", "zoo", "lenient", "json", NULL
 };
 static const char *const examples[] = {
     "adze inspect zoo:phiseg --set L=1", "adze inspect zoo:hpu_net --memory --batch 12", "adze inspect runs/a",
-    "adze inspect zoo:phiseg --profile tiny --dot | dot -Tsvg > phiseg.svg", NULL
+    "adze inspect zoo:phiseg --memory --batch 12 --svg memory.svg", "adze inspect zoo:phiseg --profile tiny --dot | dot -Tsvg > phiseg.svg", NULL
 };
 
 const cli_command cli_inspect = {

@@ -5,5 +5,6 @@
 #include "cli/cli.h"
 
 ad_status cli_inspect_model(cli *c, const ad_model *m);
+void cli_inspect_tape(cli *c, ad_tape *t, const ad_program *p);
 
 #endif

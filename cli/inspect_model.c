@@ -150,37 +150,57 @@ static ad_status choose_program(cli *c, const ad_model *m, ad_model_program *cho
     return s;
 }
 
-/* The gradients that a training step needs are part of its program. */
-static ad_status record_gradients(const ad_recorded *r, ad_tape *t, ad_tensor ***grads, int *n)
+/* What is kept: the loss and the gradients of the program that is trained, the outputs of any other. */
+static ad_status list_outputs(cli *c, ad_tape *t, const ad_recorded *r, ad_tensor ***outs, int *n)
 {
-    *n = ad_recorded_wrt_count(r);
-    *grads = calloc((size_t)*n + 1, sizeof **grads);
-    if (!*grads) return AD_ENOMEM;
-    return ad_gradients(t, ad_recorded_loss(r), *n, ad_recorded_wrt(r), *grads);
+    ad_bind b;
+    int grads = ad_recorded_loss(r) ? ad_recorded_wrt_count(r) : 0, named = 0;
+    while (ad_recorded_output_at(r, named, &b)) named++;
+    *n = 0;
+    *outs = calloc((size_t)(grads + named) + 1, sizeof **outs);
+    if (!*outs) return AD_FAIL(&c->error, ENOMEM, "out of memory");
+    if (ad_recorded_loss(r)) {
+        AD_TRY(ad_gradients(t, ad_recorded_loss(r), grads, ad_recorded_wrt(r), *outs));
+        for (int i = 0; i < grads; i++)
+            if ((*outs)[i]) (*outs)[(*n)++] = (*outs)[i];
+        (*outs)[(*n)++] = ad_recorded_loss(r);
+    } else {
+        for (; ad_recorded_output_at(r, *n, &b); ++*n) (*outs)[*n] = b.value;
+    }
+    return AD_OK;
 }
 
-static ad_status plan(cli *c, const ad_model_program *p, ad_tape *t, const ad_recorded *r)
+static void print_memory(const cli *c, const ad_model_program *p, const ad_tape *t, const ad_program *program, bool trained)
+{
+    char arena[32], macs[32];
+    printf("program   %s%s, batch %lld\nrecords   %d on the tape, %d in the plan\nmemory    %s (%zu bytes)\nMAC       %s\n", p->name,
+           trained ? " with its gradients" : "", (long long)(c->asked.batch ? c->asked.batch : 1), ad_tape_count(t),
+           ad_program_records(program), cli_bytes((double)ad_program_arena(program), arena), ad_program_arena(program),
+           cli_short(ad_program_macs(program), macs));
+}
+
+/* Buffers over time as a picture. */
+static ad_status write_picture(cli *c, const ad_model *m, const ad_model_program *p, const ad_program *program, bool trained)
+{
+    char title[512];
+    snprintf(title, sizeof title, "%s, program %s%s, batch %lld", ad_model_name(m), p->name, trained ? " with its gradients" : "",
+             (long long)(c->asked.batch ? c->asked.batch : 1));
+    char *text = ad_program_svg(program, title);
+    ad_status s = text ? ad_file_write(&c->error, c->asked.svg, text, strlen(text)) : AD_FAIL(&c->error, ENOMEM, "out of memory for the picture");
+    free(text);
+    return s;
+}
+
+static ad_status plan(cli *c, const ad_model *m, const ad_model_program *p, ad_tape *t, const ad_recorded *r)
 {
     ad_tensor **outs = NULL;
     ad_program *program = NULL;
-    ad_bind b;
     int n = 0;
-    ad_status s = AD_OK;
-    if (ad_recorded_loss(r)) s = record_gradients(r, t, &outs, &n);
-    else outs = calloc(64, sizeof *outs);
-    if (s == AD_OK && !outs) s = AD_FAIL(&c->error, ENOMEM, "out of memory");
-    int kept = 0;
-    for (int i = 0; outs && i < n; i++)
-        if (outs[i]) outs[kept++] = outs[i];
-    if (kept == 0) for (int i = 0; outs && i < 64 && ad_recorded_output_at(r, i, &b); i++) outs[kept++] = b.value;
-    if (s == AD_OK) s = ad_compile(t, kept, outs, NULL, &program);
-    if (s == AD_OK) {
-        char arena[32], macs[32];
-        printf("program   %s%s, batch %lld\nrecords   %d on the tape, %d in the plan\nmemory    %s (%zu bytes)\nMAC       %s\n", p->name,
-               ad_recorded_loss(r) ? " with its gradients" : "", (long long)(c->asked.batch ? c->asked.batch : 1), ad_tape_count(t),
-               ad_program_records(program), cli_bytes((double)ad_program_arena(program), arena), ad_program_arena(program),
-               cli_short(ad_program_macs(program), macs));
-    }
+    ad_status s = list_outputs(c, t, r, &outs, &n);
+    if (s == AD_OK) s = ad_compile(t, n, outs, NULL, &program);
+    if (s == AD_OK && c->asked.svg) s = write_picture(c, m, p, program, ad_recorded_loss(r) != NULL);
+    if (s == AD_OK && c->asked.tape) cli_inspect_tape(c, t, program);
+    if (s == AD_OK && c->asked.memory) print_memory(c, p, t, program, ad_recorded_loss(r) != NULL);
     ad_program_free(program);
     free(outs);
     return s;
@@ -196,9 +216,8 @@ static ad_status show_program(cli *c, const ad_model *m)
     const ad_record_options o = { .batch = c->asked.batch };
     ad_status s = t ? ad_model_params(m, AD_F32, &params) : AD_FAIL(&c->error, ENOMEM, "out of memory");
     if (s == AD_OK) s = ad_model_record(m, p.name, t, params, &o, &r);
-    if (s == AD_OK && c->asked.tape) s = cli_print_text(c, ad_tape_text(t));
     if (s == AD_OK && c->asked.dot) s = cli_print_text(c, ad_tape_dot(t));
-    if (s == AD_OK && c->asked.memory) s = plan(c, &p, t, r);
+    if (s == AD_OK && (c->asked.tape || c->asked.memory)) s = plan(c, m, &p, t, r);
     ad_recorded_free(r);
     ad_tape_free(t);
     ad_params_free(params);
@@ -207,6 +226,9 @@ static ad_status show_program(cli *c, const ad_model *m)
 
 ad_status cli_inspect_model(cli *c, const ad_model *m)
 {
+    const cli_request *q = &c->asked;
+    if (q->svg && !q->memory) return AD_FAIL(&c->error, EUSAGE, "--svg goes with --memory");
+    if (q->json && (q->expand || q->dot || q->memory)) return AD_FAIL(&c->error, EUSAGE, "--json goes with the tables and with --tape");
     if (c->asked.expand) return cli_print_text(c, ad_model_expand(m));
     if (c->asked.tape || c->asked.dot || c->asked.memory) return show_program(c, m);
     if (c->asked.program || c->asked.batch)

@@ -10,6 +10,7 @@ cli_adze_SOURCES = \
 	cli/inspect.c \
 	cli/inspect.h \
 	cli/inspect_model.c \
+	cli/inspect_tape.c \
 	cli/main.c \
 	cli/options.c \
 	cli/print.c \

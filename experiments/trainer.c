@@ -233,7 +233,7 @@ static ad_status not_finite(trainer *t, const ad_run_options *run, const ad_batc
     char message[sizeof t->error->message];
     memcpy(message, t->error->message, sizeof message);
     ad_error_clear(t->error);
-    return AD_FAIL(t->error, ENUMERIC, "step %lld: %.2500s\n  items     %s (image/reader)", (long long)t->step, message, items);
+    return AD_FAIL(t->error, ENUMERIC, "step %lld: %.2900s\n  items     %s (image/reader)", (long long)t->step, message, items);
 }
 
 static ad_status one_step(trainer *t)

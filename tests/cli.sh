@@ -112,6 +112,20 @@ shows '8,786,314' inspect zoo:phiseg --set L=1
 shows '"trainable": 17819186' inspect zoo:phiseg --json
 shows 'conv' inspect zoo:phiseg --profile tiny --expand
 shows 'conv' inspect zoo:phiseg --profile tiny --tape --program sample
+run inspect zoo:phiseg --profile tiny --tape --batch 2
+row=$(grep -E '^ +5 +relu ' out)
+echo "$row" | grep -qE '^ +5 +relu +- +\[2,64,64,8\] +256 KiB +- +4 +4\.\.5 \+[0-9]+ +[0-9]+ +[0-9]+:[0-9]+ +posterior/h\[0,1\]/cbr/relu +#4$' ||
+    fail "inspect --tape: record 5 is not as it should be: $row"
+grep -qE ' conv_by_weight +2 +\[3,3,3,8\] +864 B +1\.77 M ' out || fail "inspect --tape lacks the gradient of the first convolution"
+grep -qE 'in chain' out && grep -qE 'is record [0-9]+ ' out || fail "inspect --tape lacks what chains and sharing made of records"
+shows '"op":"conv","inputs":"#1 posterior/h[0,1]/cbr/conv.w' inspect zoo:phiseg --profile tiny --tape --json
+shows 'memory' inspect zoo:phiseg --profile tiny --memory --batch 2 --svg memory.svg
+grep -q '^<svg ' memory.svg && grep -q '</svg>' memory.svg && grep -q '>backward</text>' memory.svg &&
+    grep -q 'peak [0-9.]* MiB at step [0-9]*' memory.svg && grep -q '>line [0-9]*: posterior/h\[0,1\]/cbr/conv</text>' memory.svg ||
+    fail "the picture of the memory lacks its phases, peak or labels"
+refused 2 "--svg goes with --memory" inspect zoo:phiseg --svg x.svg
+refused 2 "--json goes with the tables and with --tape" inspect zoo:phiseg --memory --json
+refused 5 "none/x.svg" inspect zoo:phiseg --profile tiny --memory --svg none/x.svg
 shows 'digraph' inspect zoo:phiseg --profile tiny --dot --program sample
 shows 'memory' inspect zoo:phiseg --profile tiny --memory --batch 2
 refused 2 "has no program 'smaple'; it has:" inspect zoo:phiseg --tape --program smaple

@@ -13,3 +13,4 @@ include tests/ops.mk
 include tests/layers.mk
 include tests/fusion.mk
 include tests/tapes.mk
+include tests/explain.mk
