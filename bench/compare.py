@@ -4,7 +4,7 @@
     python3 bench/compare.py build/bench/step phiseg:12 [MODEL:BATCH..] [--rounds N] [--json FILE] [--svg FILE]
 
 For each model four processes take turns: adze; PyTorch as installed but with all cores (T0); PyTorch tuned (T1: AVX-512 BLAS, huge
-pages, an allocator that keeps its memory), with and without channels-last, of which the faster counts. All start from the same weights;
+pages, an allocator that keeps its memory, OpenBLAS on the OpenMP threads of PyTorch itself), with and without channels-last, of which the faster counts. All start from the same weights;
 first losses, and logits at the means of the latents, must agree to 1e-4. A round in which the multiply-add probe of `step` falls below
 85 % of the best is dropped for everybody.
 """
@@ -17,7 +17,9 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+OPENBLAS = "/usr/lib/x86_64-linux-gnu/openblas-openmp"      # Debian's libopenblas0-openmp
 TUNED = {
+    "LD_LIBRARY_PATH": OPENBLAS,
     "OPENBLAS_CORETYPE": "SkylakeX",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=17179869184",
 }
@@ -152,6 +154,8 @@ def main():
     parser.add_argument("--json", help="the figures, to a file")
     parser.add_argument("--svg", help="the ratios as a picture, to a file")
     given = parser.parse_args()
+    if not os.path.isdir(OPENBLAS):
+        sys.exit("bench/compare: no " + OPENBLAS + ": apt-get install libopenblas0-pthread libopenblas0-openmp")
     rows = []
     for item in given.models:
         model, _, batch = item.partition(":")
