@@ -15,8 +15,8 @@
 #include <math.h>
 #include <stdbool.h>
 
-/* Vectors of a tile, WIDE where there are columns enough, and rows: accumulators that fit beside a row of b, 32 registers with AVX-512 and 16 with
- * AVX2, and enough of them to cover the latency of a product. */
+/* Vectors of a tile, WIDE where there are columns enough, and rows: accumulators that fit beside a row of b, in 32 registers with AVX-512
+ * and 16 with AVX2, and enough of them to cover the latency of a product. */
 #if defined(ADZE_SIMD_AVX512)
 enum { LANES = 16, WIDE = 4, WIDE_ROWS = 6, NARROW = 2, NARROW_ROWS = 12, ONE_ROWS = 12, MOST_ROWS = 12 };
 #elif defined(ADZE_SIMD_AVX2)
@@ -118,6 +118,10 @@ static void transpose(int64_t l, int64_t d, int64_t stride, const real *a, real 
 #endif
 }
 
+/* Scores this far below the largest count as nothing. Their exponentials vanish beside 1, and those of hidden positions (shift_mask:
+ * -100) would be subnormal numbers, on which every product takes a hundred cycles. */
+static const real FARTHEST = sizeof(real) == sizeof(float) ? -80 : -700;
+
 /* Products of one query become probabilities; zeros from lk to the padded width. */
 static void softmax_row(int64_t lk, real scale, const real *bias, const real *hide, real *p)
 {
@@ -130,12 +134,13 @@ static void softmax_row(int64_t lk, real scale, const real *bias, const real *hi
         v_store(p + j, v);
         largest = v_max(v, largest);
     }
-    vec shift = v_set1(v_largest(largest));
+    vec shift = v_set1(v_largest(largest)), farthest = v_set1(FARTHEST);
     sum16 sum = sum16_zero();
     for (int64_t j = 0; j < lk; j += LANES)
         for (int k = 0; k < PARTS; k++) {
             int64_t at = j + k * VL;
-            vec e = v_blend(v_first(lk - at), v_exp(v_sub(v_load(p + at), shift)), v_zero());
+            vec below = v_sub(v_load(p + at), shift);
+            vec e = v_blend(v_first(lk - at), v_blend(v_lt(below, farthest), v_zero(), v_exp(below)), v_zero());
             v_store(p + at, e);
             sum16_add(&sum, k, e);
         }
