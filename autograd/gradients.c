@@ -66,6 +66,13 @@ static bool has_adjoint(const ad_tape *t, const ad__record *r)
     return false;
 }
 
+static ad_tensor *sum(ad_tape *t, ad_tensor *a, ad_tensor *b)
+{
+    const ad_op *op = a->record && b->record && a->record->op == b->record->op ? a->record->op : NULL;
+    ad_tensor *cheaper = op && op->sum ? op->sum(t, a, b) : NULL;
+    return cheaper || t->failed ? cheaper : ad_apply(t, "add", NULL, 2, (ad_tensor *[]){ a, b });
+}
+
 static ad_status accumulate(ad_tape *t, const ad__record *r, int i, ad_tensor *g)
 {
     ad_tensor *x = r->in[i], **at = &t->walk.adjoint[x->id];
@@ -78,7 +85,7 @@ static ad_status accumulate(ad_tape *t, const ad__record *r, int i, ad_tensor *g
         *at = g;
         return AD_OK;
     }
-    *at = ad_apply(t, "add", NULL, 2, (ad_tensor *[]){ *at, g });
+    *at = sum(t, *at, g);
     return *at ? AD_OK : t->ctx->error.status;
 }
 

@@ -220,6 +220,9 @@ struct ad_op {
     ad_status (*shape)(ad_error *e, const void *attr, int n_in, const ad_shape *in, ad_shape *out);
     ad_status (*forward)(const ad_call *c);
     void (*gradient)(ad_grad *g);
+    /* Records the sum of two outputs of this op more cheaply than add does, which adjoints are summed by; NULL, with nothing recorded,
+     * where there is no such way. */
+    ad_tensor *(*sum)(ad_tape *t, ad_tensor *a, ad_tensor *b);
     /* Composite ops have this instead of forward and gradient: records other ops and sets out[]. */
     void (*expand)(ad_tape *t, const void *attr, int n_in, ad_tensor *const *in, ad_tensor **out);
     /* Shape of the parameter or state operand i, given the data operands' shapes; rank -1: not there with these attributes. */

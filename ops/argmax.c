@@ -25,7 +25,7 @@ static ad_status forward(const ad_call *c)
 {
     const ad_axis_attr *a = c->attr;
     const ad_shape *x = &c->in[0].shape;
-    int axis = (int)(a->axis < 0 ? a->axis + x->rank : a->axis);
+    int axis = ad__axis_at(a->axis, x->rank);
     int64_t stride[AD_MAX_RANK], n = x->dim[axis], results = ad_count(&c->out->shape);
     ad__strides(x, stride);
     for (int64_t i = 0; i < results; i++) {

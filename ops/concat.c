@@ -33,7 +33,7 @@ static ad_status forward(const ad_call *c)
 {
     const ad_axis_attr *a = c->attr;
     const ad_shape *y = &c->out->shape;
-    int axis = (int)(a->axis < 0 ? a->axis + y->rank : a->axis);
+    int axis = ad__axis_at(a->axis, y->rank);
     int64_t at = 0;
     for (int k = 0; k < c->n_in; k++) {
         ad__box b = ad__box_of(&c->in[k].shape, &c->in[k].shape, y);
@@ -47,7 +47,7 @@ static ad_status forward(const ad_call *c)
 static void gradient(ad_grad *g)
 {
     const ad_axis_attr *a = g->attr;
-    int rank = ad_tensor_shape(g->out[0])->rank, axis = (int)(a->axis < 0 ? a->axis + rank : a->axis);
+    int rank = ad_tensor_shape(g->out[0])->rank, axis = ad__axis_at(a->axis, rank);
     int64_t at = 0;
     for (int k = 0; k < g->n_in; k++) {
         int64_t size = ad_tensor_shape(g->in[k])->dim[axis];

@@ -19,7 +19,9 @@ void ad__copy_box(const ad_call *c, const void *x, void *y, ad__box box);
 void ad__strides(const ad_shape *s, int64_t *stride);
 /* The box that takes a whole `part` out of, or into, tensors of the given shapes. */
 ad__box ad__box_of(const ad_shape *part, const ad_shape *from, const ad_shape *to);
-/* Axis `axis` of a rank (negative: from the end), or -1 with an error that names the op. */
+/* Axis `axis` of a rank; negative ones count from the end. */
+static inline int ad__axis_at(int64_t axis, int rank) { return (int)(axis < 0 ? axis + rank : axis); }
+/* The same where it may not exist: then -1 with an error that names the op. */
 int ad__axis(ad_error *e, const char *op, int64_t axis, int rank);
 
 #endif

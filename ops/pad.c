@@ -2,9 +2,12 @@
  * pad - x with `before` places in front of one axis and `after` places behind it, filled with `value`. With a step above 1 the
  * places of x lie that far apart, which makes it the adjoint of slice.
  *
- *   The adjoint is the slice where x lies.
+ *   The adjoint is the slice where x lies. Two that hold each other's neighbours among zeros sum to their join, padded; so the
+ *   adjoints of all slices of a tensor sum to a concat, without a zero filled in or added.
  */
 #include "ops/move.h"
+
+extern const ad_op ad_op_concat;
 
 static ad_status shape(ad_error *e, const void *attr, int n_in, const ad_shape *in, ad_shape *out)
 {
@@ -24,7 +27,7 @@ static ad_status forward(const ad_call *c)
 {
     const ad_pad_attr *a = c->attr;
     const ad_shape *x = &c->in[0].shape;
-    int axis = (int)(a->axis < 0 ? a->axis + x->rank : a->axis);
+    int axis = ad__axis_at(a->axis, x->rank);
     ad__box b = ad__box_of(x, x, &c->out->shape);
     b.to = a->before * b.to_stride[axis];
     b.to_stride[axis] *= a->step;
@@ -37,8 +40,41 @@ static void gradient(ad_grad *g)
 {
     const ad_pad_attr *a = g->attr;
     const ad_shape *x = ad_tensor_shape(g->in[0]);
-    int axis = (int)(a->axis < 0 ? a->axis + x->rank : a->axis);
+    int axis = ad__axis_at(a->axis, x->rank);
     g->gin[0] = ad_slice_with(g->tape, g->gout[0], &(const ad_slice_attr){ axis, a->before, x->dim[axis], a->step });
+}
+
+/* Appends x, or what it joins along `axis`; false where that is too much. */
+static bool append(ad_tape *t, ad_tensor *x, int axis, int *n, ad_tensor **parts)
+{
+    ad_record_info r = { 0 };
+    ad_tensor *alone[] = { x };
+    if (!ad_tape_record(t, ad_tensor_record(x), &r) || r.op != &ad_op_concat
+        || ad__axis_at(((const ad_axis_attr *)r.attr)->axis, ad_tensor_shape(x)->rank) != axis)
+        r = (ad_record_info){ .n_in = 1, .in = alone };
+    if (*n + r.n_in > AD_MAX_INPUTS) return false;
+    for (int i = 0; i < r.n_in; i++) parts[(*n)++] = r.in[i];
+    return true;
+}
+
+static ad_tensor *sum(ad_tape *t, ad_tensor *a, ad_tensor *b)
+{
+    ad_record_info low, high;
+    ad_tensor *parts[AD_MAX_INPUTS];
+    int n = 0, rank = ad_tensor_shape(a)->rank;
+    if (!ad_tape_record(t, ad_tensor_record(a), &low) || !ad_tape_record(t, ad_tensor_record(b), &high)) return NULL;
+    if (((const ad_pad_attr *)low.attr)->before > ((const ad_pad_attr *)high.attr)->before) {
+        ad_record_info swap = low;
+        low = high;
+        high = swap;
+    }
+    const ad_pad_attr *l = low.attr, *h = high.attr;
+    int axis = ad__axis_at(l->axis, rank);
+    if (axis != ad__axis_at(h->axis, rank) || l->step != 1 || h->step != 1 || l->value != 0 || h->value != 0) return NULL;
+    if (l->before + ad_tensor_shape(low.in[0])->dim[axis] != h->before) return NULL;
+    if (!append(t, low.in[0], axis, &n, parts) || !append(t, high.in[0], axis, &n, parts)) return NULL;
+    ad_tensor *joined = ad_concat(t, n, parts, axis);
+    return l->before || h->after ? ad_pad_with(t, joined, &(const ad_pad_attr){ axis, l->before, h->after, 1, 0 }) : joined;
 }
 
 static const ad_attr attrs[] = {
@@ -63,7 +99,7 @@ static const ad_sample samples[] = {
 const ad_op ad_op_pad = {
     .name = "pad", .doc = "new places around one axis", .operands = ad__operand_x,
     .attr_size = sizeof(ad_pad_attr), .attrs = attrs,
-    .shape = shape, .forward = forward, .gradient = gradient, .samples = samples,
+    .shape = shape, .forward = forward, .gradient = gradient, .sum = sum, .samples = samples,
 };
 
 ad_tensor *ad_pad(ad_tape *t, ad_tensor *x, int axis, int64_t before, int64_t after)

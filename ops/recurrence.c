@@ -62,7 +62,7 @@ static ad_status forward(const ad_call *c)
 static ad_tensor *moved(ad_tape *t, ad_tensor *x, const ad_scan_attr *a, bool on)
 {
     const ad_shape *s = ad_tensor_shape(x);
-    int axis = (int)(a->axis < 0 ? a->axis + s->rank : a->axis);
+    int axis = ad__axis_at(a->axis, s->rank);
     return ad_pad(t, ad_slice(t, x, axis, on ? 0 : 1, s->dim[axis] - 1), axis, on, !on);
 }
 

@@ -28,7 +28,7 @@ static ad_status forward(const ad_call *c)
 {
     const ad_slice_attr *a = c->attr;
     const ad_shape *x = &c->in[0].shape;
-    int axis = (int)(a->axis < 0 ? a->axis + x->rank : a->axis);
+    int axis = ad__axis_at(a->axis, x->rank);
     ad__box b = ad__box_of(&c->out->shape, x, &c->out->shape);
     b.from = (a->start < 0 ? a->start + x->dim[axis] : a->start) * b.from_stride[axis];
     b.from_stride[axis] *= a->step;
@@ -40,7 +40,7 @@ static void gradient(ad_grad *g)
 {
     const ad_slice_attr *a = g->attr;
     const ad_shape *x = ad_tensor_shape(g->in[0]), *y = ad_tensor_shape(g->out[0]);
-    int axis = (int)(a->axis < 0 ? a->axis + x->rank : a->axis);
+    int axis = ad__axis_at(a->axis, x->rank);
     int64_t start = a->start < 0 ? a->start + x->dim[axis] : a->start, end = start + (y->dim[axis] - 1) * a->step + 1;
     g->gin[0] = ad_pad_with(g->tape, g->gout[0], &(const ad_pad_attr){ axis, start, x->dim[axis] - end, a->step, 0 });
 }

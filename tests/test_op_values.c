@@ -69,6 +69,52 @@ static void adjoints_are_scaled_moved_and_stopped(void **state)
     ad_tape_free(t);
 }
 
+static int records_of(const ad_tape *t, const char *op)
+{
+    ad_record_info r;
+    int n = 0;
+    for (int i = 0; ad_tape_record(t, i, &r); i++) n += strcmp(r.op->name, op) == 0;
+    return n;
+}
+
+/* The adjoint of x by the sum of w times slices of its columns, of which slice k has column counts[k] on from starts[k]. */
+static ad_tensor *slices_adjoint(ad_tape *t, int n, const int *starts, const int *counts)
+{
+    static const double columns[] = { 1, 2, 3, 4, 5, 6 };
+    ad_tensor *x = ad_fill(t, &(ad_shape){ 2, { 2, 6 } }, 0.5), *w = vector(t, 6, columns), *loss = NULL, *g = NULL;
+    for (int k = 0; k < n; k++) {
+        ad_tensor *term = ad_mul(t, ad_slice(t, w, 0, starts[k], counts[k]), ad_slice(t, x, k % 2 ? -1 : 1, starts[k], counts[k]));
+        term = ad_sum(t, term, NULL, false);
+        loss = loss ? ad_add(t, loss, term) : term;
+    }
+    assert_int_equal(ad_gradients(t, loss, 1, &x, &g), AD_OK);
+    return g;
+}
+
+static void adjoints_of_slices_are_joined(void **state)
+{
+    ad_tape *t = ad_tape_new(ctx, AD_F64);
+    ad_tensor *all = slices_adjoint(t, 3, (const int[]){ 0, 2, 3 }, (const int[]){ 2, 1, 3 });
+    expect(all, 12, (const double[]){ 1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6 });
+    ad_record_info r;
+    assert_true(ad_tape_record(t, ad_tensor_record(all), &r));
+    assert_string_equal(r.op->name, "concat");
+    assert_int_equal(r.n_in, 3);
+    ad_tape_free(t);
+
+    t = ad_tape_new(ctx, AD_F64);
+    expect(slices_adjoint(t, 2, (const int[]){ 3, 1 }, (const int[]){ 2, 2 }), 12, (const double[]){ 0, 2, 3, 4, 5, 0, 0, 2, 3, 4, 5, 0 });
+    assert_int_equal(records_of(t, "concat"), 1);
+    ad_tape_free(t);
+
+    /* Apart, and over each other: nothing to join. */
+    t = ad_tape_new(ctx, AD_F64);
+    expect(slices_adjoint(t, 2, (const int[]){ 0, 4 }, (const int[]){ 1, 2 }), 12, (const double[]){ 1, 0, 0, 0, 5, 6, 1, 0, 0, 0, 5, 6 });
+    expect(slices_adjoint(t, 2, (const int[]){ 0, 1 }, (const int[]){ 3, 2 }), 12, (const double[]){ 1, 4, 6, 0, 0, 0, 1, 4, 6, 0, 0, 0 });
+    assert_int_equal(records_of(t, "concat"), 0);
+    ad_tape_free(t);
+}
+
 /* ---- ties and NaNs ---- */
 
 static void ties_go_to_the_first(void **state)
@@ -420,6 +466,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adjoints_are_scaled_moved_and_stopped), cmocka_unit_test(ties_go_to_the_first),
+        cmocka_unit_test(adjoints_of_slices_are_joined),
         cmocka_unit_test(ties_share_the_adjoint), cmocka_unit_test(sorting_is_stable),
         cmocka_unit_test(products_with_zeros_have_gradients), cmocka_unit_test(ignored_labels_are_no_class),
         cmocka_unit_test(nans_stay), cmocka_unit_test(losses_by_hand),
