@@ -42,6 +42,7 @@ typedef struct cli {
     ad_diagnostics *diagnostics;
     bool color;                    /* of stderr */
     ad_text words;                 /* the command line, for manifests */
+    char libraries[160];           /* made by cli_origin */
 } cli;
 
 struct cli_command {
@@ -111,6 +112,7 @@ void cli_print_help(const cli_command *command);
 void cli_print_version(cli *c);
 /* "adze 0.1.0 (git 1f2e3d4)". */
 const char *cli_version_line(void);
+ad_origin cli_origin(cli *c);            /* program, libraries and command line, for manifests */
 
 /* ---- running ---- */
 

@@ -127,7 +127,7 @@ static ad_status run(cli *c)
     if (c->asked.resume && c->asked.force) return AD_FAIL(&c->error, EUSAGE, "--resume goes on with runs and --force removes them: give one of them");
     AD_TRY(check_assertions(c, NULL));
     cli_progress *p = cli_progress_new(c);
-    const ad_compare_options o = { .resume = c->asked.resume, .force = c->asked.force, .command = c->words.data, .watch = cli_progress_watch(p) };
+    const ad_compare_options o = { .resume = c->asked.resume, .force = c->asked.force, .origin = cli_origin(c), .watch = cli_progress_watch(p) };
     ad_table t = { 0 };
     cli_catch_signals();
     if (c->asked.force) cli_note(c, "--force: removes the runs that are there");

@@ -88,7 +88,7 @@ static ad_status train(cli *c, ad_experiment *x, const char *ref)
         if (c->asked.force) cli_note(c, "--force: removes what is in %s", c->asked.output);
     }
     const ad_train_options o = { .resume = c->asked.resume, .force = c->asked.force, .stop_after = c->asked.stop_after,
-                                 .command = c->words.data, .watch = cli_progress_watch(p) };
+                                 .origin = cli_origin(c), .watch = cli_progress_watch(p) };
     ad_trained_info result = { 0 };
     cli_catch_signals();
     ad_status s = ad_train(x, i, c->asked.output, &o, &result);

@@ -113,6 +113,16 @@ void ad_dataset_free(ad_dataset *d)
     free(d);
 }
 
+bool ad_dataset_digest(const ad_dataset *d, char hex[65])
+{
+    ad_sha256 sum;
+    if (!d->source->digest) return false;
+    ad_sha256_init(&sum);
+    d->source->digest(d->state, &sum);
+    ad_sha256_end(&sum, hex);
+    return true;
+}
+
 const ad_source *ad_dataset_source(const ad_dataset *d)
 {
     return d->source;

@@ -60,6 +60,8 @@ typedef struct ad_source {
     int64_t (*count)(const void *state, ad_split split);
     /* Fills the item, whose arrays have the size above. Called by several threads at once. */
     ad_status (*read)(ad_error *e, void *state, ad_split split, int64_t i, ad_item *item);
+    /* Adds all that was read, or NULL where name and options say everything. */
+    void (*digest)(const void *state, ad_sha256 *sum);
     /* Masks of n further readers first.. of the item, drawn from the law that made it; NULL where that law is not known. */
     ad_status (*draw)(ad_error *e, void *state, ad_split split, int64_t i, int first, int n, uint8_t *masks);
 } ad_source;
@@ -77,6 +79,8 @@ AD_API const ad_source *ad_dataset_source(const ad_dataset *d);
 AD_API const char *ad_dataset_folder(const ad_dataset *d);           /* NULL if it has none */
 AD_API void ad_dataset_size(const ad_dataset *d, int *height, int *width, int *readers, int *classes);   /* each may be NULL */
 AD_API int64_t ad_dataset_count(const ad_dataset *d, ad_split split);
+/* SHA-256 of what was read; false, and nothing written, for data that are made and not read. */
+AD_API bool ad_dataset_digest(const ad_dataset *d, char hex[65]);
 
 /* Buffers for the items of this data set; any number of reads into one item. */
 AD_API AD_CHECKED ad_status ad_item_init(ad_error *e, ad_item *item, const ad_dataset *d);

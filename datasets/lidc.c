@@ -273,8 +273,25 @@ static ad_status read(ad_error *e, void *p, ad_split split, int64_t i, ad_item *
     return AD_OK;
 }
 
+static void digest(const void *p, ad_sha256 *sum)
+{
+    const state *s = p;
+    int64_t pixels = (int64_t)s->height * s->width, sizes[] = { s->height, s->width, s->readers, s->parts };
+    ad_sha256_add(sum, sizes, sizeof sizes);
+    for (int i = 0; i < s->parts; i++) {
+        const part *f = &s->part[i];
+        size_t numbers = (size_t)f->count * sizeof *f->patient;
+        ad_sha256_add(sum, &f->count, sizeof f->count);
+        ad_sha256_add(sum, f->image, (size_t)(f->count * pixels));
+        ad_sha256_add(sum, f->masks, (size_t)(f->count * pixels));
+        ad_sha256_add(sum, f->patient, numbers);
+        ad_sha256_add(sum, f->nodule, numbers);
+        ad_sha256_add(sum, f->slice, numbers);
+    }
+}
+
 const ad_source ad_source_lidc = {
     .name = "lidc", .doc = "LIDC-IDRI crops with four readers' masks: a folder of lidc_{train,val,test}.npz, or one npz file",
     .folder = true, .options = schema, .options_size = sizeof(options),
-    .open = open, .close = close, .size = size, .count = count, .read = read,
+    .open = open, .close = close, .size = size, .count = count, .read = read, .digest = digest,
 };

@@ -88,7 +88,7 @@ static ad_status one_run(ad_experiment *x, int i, const char *directory, const a
     if (o.watch.tell) o.watch = (ad_watch){ pass_on, &r, options->watch.stop };
     if (snprintf(folder, sizeof folder, "%s/%s", directory, x->plans[i].name) >= AD__PATH)
         return AD_FAIL(ad_ctx_error(x->ctx), EIO, "%.60s...: the path is too long", directory);
-    const ad_train_options train = { .resume = o.resume, .force = o.force, .command = o.command, .watch = o.watch };
+    const ad_train_options train = { .resume = o.resume, .force = o.force, .origin = o.origin, .watch = o.watch };
     AD_TRY(ad_train(x, i, folder, &train, &row->training));
     if (row->training.stopped) return AD_OK;
     const ad_experiment_options zoo = { .zoo = x->has_zoo ? x->zoo : NULL, .lenient = x->lenient };

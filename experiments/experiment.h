@@ -84,7 +84,7 @@ ad_status ad__folder_make(ad_error *e, const char *path);
 bool ad__folder_used(const char *directory);
 /* Removes a run directory: only what we write there. */
 ad_status ad__folder_remove(ad_error *e, const char *directory);
-ad_status ad__folder_begin(ad_experiment *x, int i, const char *directory, const char *command);
+ad_status ad__folder_begin(ad_experiment *x, int i, const char *directory, const ad_dataset *data, const ad_origin *origin);
 /* Opens the logs for appending; rows of metrics.csv beyond `step` are dropped. */
 ad_status ad__log_open(ad_error *e, const char *directory, int64_t step, ad__log *log);
 ad_status ad__log_terms(ad__log *log, int64_t step, int n, const ad_term *terms, double rate, double seconds);

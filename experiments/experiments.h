@@ -115,13 +115,20 @@ typedef struct ad_config_key {
 } ad_config_key;
 AD_API bool ad_config_at(int i, ad_config_key *out);
 
+/* Who asks for a run, for its manifest; each may be NULL. */
+typedef struct ad_origin {
+    const char *program;           /* "adze 0.1.0 (git 2a2c1bd)" */
+    const char *libraries;
+    const char *command;           /* the command line */
+} ad_origin;
+
 /* ---- training ---- */
 
 typedef struct ad_train_options {
     bool resume;                   /* go on with what is there; without it and without force an existing run is refused (AD_EUSAGE) */
     bool force;                    /* remove what is there */
     int64_t stop_after;            /* stop (and save) after that many steps in all; 0: at the end */
-    const char *command;           /* command line, for the manifest; may be NULL */
+    ad_origin origin;
     ad_watch watch;
 } ad_train_options;
 
@@ -199,7 +206,7 @@ AD_API char *ad_scores_json(const ad_scores *s, const char *title);
 typedef struct ad_compare_options {
     bool resume;                   /* as in ad_train_options; scores that exist are taken */
     bool force;
-    const char *command;
+    ad_origin origin;
     ad_watch watch;
 } ad_compare_options;
 

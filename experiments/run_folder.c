@@ -92,7 +92,17 @@ static void processor(char *text, size_t size)
     if (f) fclose(f);
 }
 
-static ad_status write_manifest(ad_experiment *x, int i, const char *directory, const char *command)
+static void put_data(ad_json_writer *w, const ad_dataset *data)
+{
+    char sum[65];
+    ad_json_open_object(w, "data");
+    ad_json_put_text(w, "set", ad_dataset_source(data)->name);
+    ad_json_put_text(w, "folder", ad_dataset_folder(data));
+    ad_json_put_text(w, "sha256", ad_dataset_digest(data, sum) ? sum : NULL);
+    ad_json_close(w);
+}
+
+static ad_status write_manifest(ad_experiment *x, int i, const char *directory, const ad_dataset *data, const ad_origin *origin)
 {
     const ad__plan *p = &x->plans[i];
     ad_json_writer w = { .indent = 2 };
@@ -100,8 +110,9 @@ static ad_status write_manifest(ad_experiment *x, int i, const char *directory, 
     utc(now);
     processor(cpu, sizeof cpu);
     ad_json_open_object(&w, NULL);
-    ad_json_put_text(&w, "program", PACKAGE_NAME);
-    ad_json_put_text(&w, "version", PACKAGE_VERSION);
+    ad_json_put_text(&w, "library", PACKAGE_STRING);
+    ad_json_put_text(&w, "program", origin->program);
+    ad_json_put_text(&w, "libraries", origin->libraries);
     ad_json_put_text(&w, "compiler", __VERSION__);
     ad_json_put_text(&w, "processor", cpu);
     ad_json_put_text(&w, "instructions", ad_isa_name(ad_ctx_isa(x->ctx)));
@@ -111,7 +122,8 @@ static ad_status write_manifest(ad_experiment *x, int i, const char *directory, 
     ad_json_put_text(&w, "model", p->use);
     ad_json_put_int(&w, "seed", p->config.seed);
     ad_json_put_text(&w, "started", now);
-    ad_json_put_text(&w, "command", command);
+    ad_json_put_text(&w, "command", origin->command);
+    put_data(&w, data);
     ad_json_close(&w);
     ad_json_end(&w);
     snprintf(path, sizeof path, "%s/manifest.json", directory);
@@ -120,7 +132,7 @@ static ad_status write_manifest(ad_experiment *x, int i, const char *directory, 
     return s;
 }
 
-ad_status ad__folder_begin(ad_experiment *x, int i, const char *directory, const char *command)
+ad_status ad__folder_begin(ad_experiment *x, int i, const char *directory, const ad_dataset *data, const ad_origin *origin)
 {
     ad_error *e = ad_ctx_error(x->ctx);
     char path[AD__PATH + 32];
@@ -130,7 +142,7 @@ ad_status ad__folder_begin(ad_experiment *x, int i, const char *directory, const
     ad__plan_print(x, i, &resolved);
     snprintf(path, sizeof path, "%s/config.yaml", directory);
     ad_status s = x->text ? ad_file_write(e, path, x->text, x->size) : ad_text_write(e, path, &resolved);
-    if (s == AD_OK) s = write_manifest(x, i, directory, command);
+    if (s == AD_OK) s = write_manifest(x, i, directory, data, origin);
     snprintf(path, sizeof path, "%s/config.resolved.yaml", directory);
     if (s == AD_OK) s = ad_text_write(e, path, &resolved);
     ad_text_free(&resolved);

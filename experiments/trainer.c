@@ -366,7 +366,7 @@ static ad_status prepare_folder(trainer *t, int i)
     if (used && !o->resume && !o->force)
         return AD_FAIL(t->error, EUSAGE, "%s: holds a run already; give --resume to go on with it, or --force to remove it", t->directory);
     if (used && o->force && !o->resume) AD_TRY(ad__folder_remove(t->error, t->directory));
-    return ad__folder_begin(t->x, i, t->directory, o->command);
+    return ad__folder_begin(t->x, i, t->directory, t->data, &o->origin);
 }
 
 static ad_status set_up(trainer *t, int i)

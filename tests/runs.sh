@@ -53,10 +53,16 @@ whole=$(hash_of)
 for file in config.yaml config.resolved.yaml manifest.json metrics.csv log.jsonl ckpt/LATEST ckpt/step-000000004.safetensors; do
     [ -s "a/$file" ] || fail "a/$file is missing"
 done
+digest_of() {
+    sed -n 's/.*"sha256": "\([0-9a-f]\{64\}\)".*/\1/p' "$1/manifest.json"
+}
+grep -q '"program": "adze .*git' a/manifest.json && grep -q '"libraries": "OpenMP' a/manifest.json || fail "the manifest does not say what ran"
+[ -n "$(digest_of a)" ] || fail "the manifest has no digest of the data"
 train 2 'holds a run already' a --set data.folder=good --set train.steps=4
 train 0 'part    2 steps' b --set data.folder=good --set train.steps=4 --stop-after 2 -t 2
 train 0 'done    4 steps' b --set data.folder=good --set train.steps=4 --resume -t 2
 [ "$whole" = "$(hash_of)" ] && [ -n "$whole" ] || fail "2 steps and 2 steps on two threads are not 4 steps on one: $whole"
+[ "$(digest_of a)" = "$(digest_of b)" ] || fail "the same data have two digests"
 train 0 'done    4 steps' b --set data.folder=good --set train.steps=4 --set seed=2 --force
 [ "$whole" != "$(hash_of)" ] || fail "another seed gave the same weights"
 want 0 '"steps": 4' train zoo:phiseg -o c --profile tiny --set train.batch=2 --set data.set=lidc --set data.folder=good --set train.steps=4 --json
