@@ -205,6 +205,9 @@ typedef struct ad_plan_options {
     bool no_recompute;     /* keep activations for the backward part instead of computing cheap ones again */
     bool no_reuse;         /* every value its own buffer */
     bool no_commits;       /* leave the parameter store alone */
+    /* Largest arena, bytes; 0: any. Values are given up and made again so that it is kept, with the same bits; where that cannot be,
+     * AD_EUSAGE and the smallest arena that can be. Needs buffers to be reused. */
+    size_t memory;
     ad_tensor *guard;      /* checked before anything is committed: not finite stops the run with AD_ENUMERIC, nothing committed */
 } ad_plan_options;
 
@@ -234,6 +237,13 @@ AD_API void *ad_program_data(ad_program *p, const ad_tensor *x);
 AD_API size_t ad_program_arena(const ad_program *p);       /* bytes planned, and used */
 AD_API int ad_program_records(const ad_program *p);
 AD_API double ad_program_macs(const ad_program *p);
+/* What a memory budget costs: the records that a run computes more than once for its sake (ad_program_macs has them too). */
+typedef struct ad_again {
+    int records;
+    double macs, bytes;    /* bytes read and written */
+    size_t without;        /* the arena without a budget */
+} ad_again;
+AD_API ad_again ad_program_again(const ad_program *p);
 /* Time and cost of every step of the last `ad_run`s, for profiles: calls f for each step in order. */
 typedef struct ad_step_info {
     const char *op, *path;

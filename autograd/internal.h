@@ -182,7 +182,8 @@ struct ad_program {
     int guard;                   /* value id, -1 */
     int first_late;              /* steps from here on change parameters */
     char *arena;
-    size_t arena_bytes, value_bytes, thread_scratch;
+    size_t arena_bytes, value_bytes;
+    ad_again again;              /* what a memory budget costs */
     bool profile;
 };
 
@@ -191,6 +192,43 @@ ad_status ad__plan_chains(ad_program *p);
 /* May the step be a link of a chain? The length of the rows among its operands must be one, and `*row` is set to it (0: none). */
 bool ad__chainable(const ad_program *p, const ad__step *s, int64_t *row);
 ad_status ad__plan_buffers(ad_program *p, bool reuse);
+/* A new value of the same tensor: another time that it is made. Its id; -1 when memory is out. */
+int ad__value_again(ad_program *p, int value);
+
+/* Bytes wanted from step `first` to step `last`; placing gives each an offset and the bytes of all together; false without memory. */
+typedef struct ad__lot {
+    int first, last;
+    size_t bytes, offset;
+} ad__lot;
+bool ad__place_lots(int n, ad__lot *lots, size_t *total);
+void ad__find_aliases(ad_program *p);
+bool ad__moves_nothing(const ad_program *p, const ad__step *s);        /* a reshape, once aliases are found */
+size_t ad__buffer_bytes(const ad_program *p, int value);
+size_t ad__scratch_bytes(const ad_program *p);
+
+/* ---- memory to a budget ---- */
+
+/* What a program's steps and buffers are to each other. A buffer goes by the value that others are aliases of. */
+typedef struct ad__flow {
+    const ad_program *p;
+    int n_steps, n_values;
+    int *writer;                 /* by value: step that makes it, -1 */
+    int *in, *in_at;             /* buffers that step i reads, each once: in[in_at[i]] to in[in_at[i + 1]] */
+    int *use, *use_at;           /* steps that read buffer v */
+    size_t *bytes;               /* by value; 0: no buffer of its own, or outside of the arena */
+    double *cost;                /* by step */
+    bool *fixed, *keep;          /* by value: stays, once made, as long as it is read; and to the end */
+} ad__flow;
+ad_status ad__flow_init(ad__flow *f, const ad_program *p);
+void ad__flow_fini(ad__flow *f);
+
+/* An order of steps. A step that occurs again is run again, and what reads its results later reads the latest, but for fixed ones. */
+typedef struct ad__schedule {
+    int n, *step;
+} ad__schedule;
+/* The order in which at most `limit` bytes of buffers live at once. `*found` is false if there is none. */
+ad_status ad__schedule_make(const ad__flow *f, size_t limit, ad__schedule *s, bool *found);
+ad_status ad__plan_budget(ad_program *p, size_t memory);
 ad_status ad__chain_run(ad_program *p, const ad__step *s, ad_call *call, const ad_run_options *o);
 size_t ad__chain_thread_scratch(const ad__chain *c, ad_precision p);
 /* Comes from a gradient rule, or is made again for one. */

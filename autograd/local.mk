@@ -2,6 +2,7 @@
 libcore_la_SOURCES += \
 	autograd/arena.c autograd/arena.h \
 	autograd/attr.c \
+	autograd/budget.c \
 	autograd/buffers.c \
 	autograd/chain.c autograd/chain_run.c \
 	autograd/context.c \
@@ -9,6 +10,7 @@ libcore_la_SOURCES += \
 	autograd/error.c \
 	autograd/eval.c \
 	autograd/finding.c \
+	autograd/flow.c \
 	autograd/gradcheck.c autograd/gradcheck.h \
 	autograd/gradcheck_tape.c \
 	autograd/gradients.c \
@@ -22,6 +24,7 @@ libcore_la_SOURCES += \
 	autograd/random.c \
 	autograd/recompute.c \
 	autograd/run.c \
+	autograd/schedule.c \
 	autograd/sha256.c \
 	autograd/shape.c \
 	autograd/tape.c \

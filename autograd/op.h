@@ -196,7 +196,7 @@ typedef struct ad_sample {
 
 enum {
     AD_STOPS_GRADIENT = 1,     /* the gradient ends here by definition */
-    AD_DRAWS = 2,              /* draws random numbers: never shared, never recomputed */
+    AD_DRAWS = 2,              /* draws random numbers, a function of (site, step, draw): never shared */
     AD_PLANNED = 4,            /* made only by the planner, after differentiation */
     AD_VARIADIC = 8,           /* the last operand may repeat up to AD_MAX_INPUTS */
     AD_IN_PLACE = 16,          /* out 0 may share the buffer of in 0 (elementwise in that operand) */

@@ -1,7 +1,7 @@
 /*
  * plan.c - a tape becomes a program: what no output needs is dropped, equal records are shared, steps that change parameters come
  * last, cheap values are computed again where they would have to be kept for long (recompute.c), elementwise chains are joined
- * (chain.c), and buffers are placed by lifetime (buffers.c).
+ * (chain.c), buffers are placed by lifetime (buffers.c), and if they must fit into a budget, more is computed again (budget.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +196,19 @@ static ad_status plan_commits(ad_program *p)
 
 /* ---- the program ---- */
 
+int ad__value_again(ad_program *p, int value)
+{
+    ad__value *values = realloc(p->values, ((size_t)p->n_values + 2) * sizeof *values);
+    if (values) p->values = values;
+    void **data = realloc(p->data, ((size_t)p->n_values + 2) * sizeof *data);
+    if (data) p->data = data;
+    if (!values || !data) return -1;
+    int id = p->n_values++;
+    p->values[id] = (ad__value){ .tensor = p->values[value].tensor, .first = -1, .last = -1, .root = id, .alias = id };
+    p->data[id] = NULL;
+    return id;
+}
+
 static ad_status init(ad_program *p, int n_out, ad_tensor *const *outs)
 {
     ad_error *e = &p->ctx->error;
@@ -251,6 +264,8 @@ static ad_status plan(ad_program *p, int n_out, ad_tensor *const *outs, const ad
     if (!o->no_recompute) AD_TRY(ad__plan_recompute(p));
     if (!o->no_chains) AD_TRY(ad__plan_chains(p));
     costs(p);
+    if (o->memory && o->no_reuse) return AD_FAIL(&p->ctx->error, EUSAGE, "compile: a memory budget needs buffers that are reused");
+    if (o->memory) AD_TRY(ad__plan_budget(p, o->memory));
     return ad__plan_buffers(p, !o->no_reuse);
 }
 

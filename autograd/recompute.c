@@ -58,26 +58,13 @@ static int price(const walk *w, int value, int j)
     return steps;
 }
 
-static int new_value(ad_program *p, int like)
-{
-    ad__value *values = realloc(p->values, ((size_t)p->n_values + 2) * sizeof *values);
-    if (values) p->values = values;
-    void **data = realloc(p->data, ((size_t)p->n_values + 2) * sizeof *data);
-    if (data) p->data = data;
-    if (!values || !data) return -1;
-    int id = p->n_values++;
-    p->values[id] = (ad__value){ .tensor = p->values[like].tensor, .first = -1, .last = -1, .root = id, .alias = id };
-    p->data[id] = NULL;
-    return id;
-}
-
 /* The steps that make `value` again before step j; returns the value that stands for it there, -1 without memory. */
 static int again(walk *w, int value, int j)
 {
     ad_program *p = w->p;
     const ad__step *s = &p->steps[w->writer[value]];
     int64_t count = ad_count(&p->values[value].tensor->shape);
-    int *ids = ad__arena_alloc(&p->memory, ((size_t)s->n_in + 1) * sizeof *ids), made = new_value(p, value), at = w->n;
+    int *ids = ad__arena_alloc(&p->memory, ((size_t)s->n_in + 1) * sizeof *ids), made = ad__value_again(p, value), at = w->n;
     ad__step clone = *s;
     if (!ids || made < 0 || !keep_step(w, &clone)) return -1;
     clone.in = ids;

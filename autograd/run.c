@@ -121,6 +121,11 @@ double ad_program_macs(const ad_program *p)
     return macs;
 }
 
+ad_again ad_program_again(const ad_program *p)
+{
+    return p->again;
+}
+
 void ad_program_profile(ad_program *p, bool on)
 {
     p->profile = on;

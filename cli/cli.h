@@ -23,9 +23,9 @@ typedef struct cli_request {
     bool quiet, help, version, json;
     int64_t verbose, threads;
     int color, progress, isa_plus_1, winograd;
-    const char *output, *profile, *zoo, *checkpoint, *split, *save, *run, *program, *data, *svg;
+    const char *output, *profile, *zoo, *checkpoint, *split, *save, *run, *program, *data, *svg, *memory;
     cli_list set, asserts, samples;
-    bool resume, force, dry_run, lenient, all, expand, tape, dot, memory;
+    bool resume, force, dry_run, lenient, all, expand, tape, dot;
     int64_t batch, limit, stop_after, directions, weights, seed, order;
     int format;
     cli_list arguments;
@@ -53,6 +53,7 @@ struct cli_command {
     const char *const *options;    /* long names, ended by NULL */
     const char *const *examples;   /* ended by NULL */
     int least, most;               /* arguments; most -1: any number */
+    const char *bare;              /* an option that may stand without its value here, which then is ""; NULL: none */
     bool plain;                    /* needs no context */
     ad_status (*run)(cli *c);
 };
@@ -98,6 +99,9 @@ const char *cli_grouped(int64_t n, char text[32]);
 const char *cli_short(double v, char text[32]);
 const char *cli_bytes(double bytes, char text[32]);
 const char *cli_duration(double seconds, char text[32]);
+/* What keeping a memory budget costs a program of so many multiply-accumulates. */
+#define CLI_BUDGET 256
+const char *cli_budget(size_t budget, const ad_again *a, double macs, char text[CLI_BUDGET]);
 /* "note: ..." on stderr unless -q. */
 void cli_note(const cli *c, const char *format, ...) AD_PRINTF(2, 3);
 /* Ends a JSON document, prints it and frees it. */
@@ -118,6 +122,10 @@ ad_origin cli_origin(cli *c);            /* program, libraries and command line,
 
 /* Made from --zoo, --profile, --set and --lenient. */
 ad_experiment_options cli_experiment_options(const cli *c);
+/* The bytes that --memory asks for; 0 if it was not given, or without a size. */
+ad_status cli_memory(cli *c, size_t *bytes);
+/* --memory as the key train.memory. */
+ad_status cli_set_memory(cli *c);
 /* Refuses "zoo:NAME" (or NAME) that is not in the zoo, with the nearest that is. */
 ad_status cli_check_zoo(cli *c, const char *ref);
 ad_status cli_open_model(cli *c, const char *ref, const char *profile, ad_model **m);

@@ -118,7 +118,7 @@ static ad_status compare(cli *c, const ad_compare_options *o, ad_table *t)
     struct stat st;
     if (a->n == 1 && !(stat(a->item[0], &st) == 0 && S_ISDIR(st.st_mode))) return compare_experiment(c, a->item[0], o, t);
     if (c->asked.dry_run || c->asked.set.n || c->asked.lenient)
-        return AD_FAIL(&c->error, EUSAGE, "--dry-run, --set and --lenient are for an experiment; finished runs are not trained again");
+        return AD_FAIL(&c->error, EUSAGE, "--dry-run, --set, --memory and --lenient are for an experiment; finished runs are not trained again");
     return ad_compare_runs(c->ctx, a->n, a->item, c->asked.output, o, t);
 }
 
@@ -126,6 +126,7 @@ static ad_status run(cli *c)
 {
     if (c->asked.resume && c->asked.force) return AD_FAIL(&c->error, EUSAGE, "--resume goes on with runs and --force removes them: give one of them");
     AD_TRY(check_assertions(c, NULL));
+    AD_TRY(cli_set_memory(c));
     cli_progress *p = cli_progress_new(c);
     const ad_compare_options o = { .resume = c->asked.resume, .force = c->asked.force, .origin = cli_origin(c), .watch = cli_progress_watch(p) };
     ad_table t = { 0 };
@@ -140,7 +141,7 @@ static ad_status run(cli *c)
 }
 
 static const char *const options[] = {
-    "output", "set", "resume", "force", "dry-run", "assert", "format", "json", "zoo", "lenient", NULL
+    "output", "set", "memory", "resume", "force", "dry-run", "assert", "format", "json", "zoo", "lenient", NULL
 };
 static const char *const examples[] = {
     "adze compare experiment.yaml -o runs/cmp --resume", "adze compare runs/a runs/b --format md", "adze compare runs/a --assert 'ged2<=0.30'", NULL

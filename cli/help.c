@@ -8,11 +8,12 @@
 #define WIDTH 110
 #define ENDLESS 1e15              /* bounds beyond it are only there to keep integers exact */
 
-static void option_row(cli_table *t, const cli_option *o)
+static void option_row(cli_table *t, const cli_command *command, const cli_option *o)
 {
+    bool bare = command->bare && strcmp(o->name, command->bare) == 0;
     char letter[8] = "", value[128] = "";
     if (o->letter) snprintf(letter, sizeof letter, "-%c,", o->letter);
-    if (o->value) snprintf(value, sizeof value, " %s", o->value + (o->value[0] == '|'));
+    if (o->value) snprintf(value, sizeof value, bare ? " [%s]" : " %s", o->value + (o->value[0] == '|'));
     cli_table_row(t, "  %s\t--%s%s\t%s", letter, o->name, value, o->doc);
 }
 
@@ -23,7 +24,7 @@ static void print_options(const cli_command *command, bool global)
     printf("\n");
     cli_table_print(&t);
     for (const cli_option *o = cli_options; o->name; o++)
-        if (o->global == global && cli_takes(command, o)) option_row(&t, o);
+        if (o->global == global && cli_takes(command, o)) option_row(&t, command, o);
     cli_table_print(&t);
 }
 

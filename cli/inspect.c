@@ -252,5 +252,5 @@ static const char *const examples[] = {
 const cli_command cli_inspect = {
     .name = "inspect", .usage = "zoo:NAME | FILE | RUN", .doc = "Look at a model, a run, a checkpoint, an experiment or a data file",
     .details = "What it is, is told by its content. For a model: layers with weights and multiply-accumulates, nets, programs, parameters.",
-    .options = options, .examples = examples, .least = 1, .most = 1, .run = run,
+    .bare = "memory", .options = options, .examples = examples, .least = 1, .most = 1, .run = run,
 };

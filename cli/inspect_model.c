@@ -170,13 +170,15 @@ static ad_status list_outputs(cli *c, ad_tape *t, const ad_recorded *r, ad_tenso
     return AD_OK;
 }
 
-static void print_memory(const cli *c, const ad_model_program *p, const ad_tape *t, const ad_program *program, bool trained)
+static void print_memory(const cli *c, const ad_model_program *p, const ad_tape *t, const ad_program *program, size_t budget, bool trained)
 {
-    char arena[32], macs[32];
+    char arena[32], macs[32], costs[CLI_BUDGET];
+    const ad_again again = ad_program_again(program);
     printf("program   %s%s, batch %lld\nrecords   %d on the tape, %d in the plan\nmemory    %s (%zu bytes)\nMAC       %s\n", p->name,
            trained ? " with its gradients" : "", (long long)(c->asked.batch ? c->asked.batch : 1), ad_tape_count(t),
            ad_program_records(program), cli_bytes((double)ad_program_arena(program), arena), ad_program_arena(program),
            cli_short(ad_program_macs(program), macs));
+    if (budget) printf("budget    %s\n", cli_budget(budget, &again, ad_program_macs(program), costs));
 }
 
 /* Buffers over time as a picture. */
@@ -197,10 +199,12 @@ static ad_status plan(cli *c, const ad_model *m, const ad_model_program *p, ad_t
     ad_program *program = NULL;
     int n = 0;
     ad_status s = list_outputs(c, t, r, &outs, &n);
-    if (s == AD_OK) s = ad_compile(t, n, outs, NULL, &program);
+    ad_plan_options how = { 0 };
+    if (s == AD_OK) s = cli_memory(c, &how.memory);
+    if (s == AD_OK) s = ad_compile(t, n, outs, &how, &program);
     if (s == AD_OK && c->asked.svg) s = write_picture(c, m, p, program, ad_recorded_loss(r) != NULL);
     if (s == AD_OK && c->asked.tape) cli_inspect_tape(c, t, program);
-    if (s == AD_OK && c->asked.memory) print_memory(c, p, t, program, ad_recorded_loss(r) != NULL);
+    if (s == AD_OK && c->asked.memory) print_memory(c, p, t, program, how.memory, ad_recorded_loss(r) != NULL);
     ad_program_free(program);
     free(outs);
     return s;

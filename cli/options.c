@@ -1,4 +1,5 @@
 /* options.c - the option table, and reading a command line by it. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,7 @@ const cli_option cli_options[] = {
     { "expand", 0, CLI_FLAG, AT(expand), NULL, "the model as pure data, one record a line" },
     { "tape", 0, CLI_FLAG, AT(tape), NULL, "the records of a program: model line, size, cost, lifetime" },
     { "dot", 0, CLI_FLAG, AT(dot), NULL, "the records of a program as a graph for dot" },
-    { "memory", 0, CLI_FLAG, AT(memory), NULL, "plan a program and say what memory it takes" },
+    { "memory", 0, CLI_TEXT, AT(memory), "SIZE", "largest arena of the planned program, such as 600MiB: values are given up and made again, with the same bits" },
     { "svg", 0, CLI_TEXT, AT(svg), "FILE", "the result as a picture too" },
     { "all", 0, CLI_FLAG, AT(all), NULL, "every op" },
     { "order", 0, CLI_INT, AT(order), "N", "1: derivatives, 2: of derivatives as well", 1, 2 },
@@ -155,10 +156,15 @@ typedef struct line {
     char **argv;
 } line;
 
-/* The value behind '=' or the next word. */
+/* The value behind '=' or the next word. Where the option may stand bare, the next word is its value if it begins with a digit. */
 static ad_status value_of(line *l, const cli_option *o, const char *attached, const char **value)
 {
+    const char *bare = l->c->command ? l->c->command->bare : NULL;
     *value = attached;
+    if (!attached && bare && strcmp(o->name, bare) == 0 && (l->at + 1 >= l->argc || !isdigit((unsigned char)*l->argv[l->at + 1]))) {
+        *value = "";
+        return AD_OK;
+    }
     if (!attached && l->at + 1 < l->argc) *value = l->argv[++l->at];
     if (*value && **value) return AD_OK;
     return AD_FAIL(&l->c->error, EUSAGE, "--%s needs a value: %s", o->name, o->value + (o->value[0] == '|'));

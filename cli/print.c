@@ -119,6 +119,17 @@ const char *cli_bytes(double bytes, char text[32])
     return scaled(bytes, 1024, units, 5, text);
 }
 
+const char *cli_budget(size_t budget, const ad_again *a, double macs, char text[CLI_BUDGET])
+{
+    char asked[32], without[32], more[32], moved[32];
+    cli_bytes((double)budget, asked);
+    cli_bytes((double)a->without, without);
+    if (a->records == 0) snprintf(text, CLI_BUDGET, "%s: nothing is run again", asked);
+    else snprintf(text, CLI_BUDGET, "%s, without %s: %d records run again, %sMAC more (%.1f %%), %s more read and written", asked, without,
+                  a->records, cli_short(a->macs, more), 100 * a->macs / (macs - a->macs), cli_bytes(a->bytes, moved));
+    return text;
+}
+
 const char *cli_duration(double seconds, char text[32])
 {
     if (!(seconds >= 0 && seconds < 1e9)) snprintf(text, 32, "?");

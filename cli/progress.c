@@ -185,6 +185,16 @@ static bool due(cli_progress *p, const ad_event *e, bool last)
     return true;
 }
 
+/* What the step will take, and what a budget for it costs, before the first step. */
+static void on_memory(const ad_event *e)
+{
+    char arena[32], stored[32], costs[CLI_BUDGET];
+    fprintf(stderr, "memory  %-18s and %s of weights, state, optimiser", cli_bytes((double)e->arena, arena),
+            cli_bytes((double)e->stored, stored));
+    fputc('\n', stderr);
+    if (e->budget) fprintf(stderr, "budget  %s\n", cli_budget(e->budget, &e->again, e->macs, costs));
+}
+
 static void on_run(const cli_progress *p, const ad_event *e)
 {
     char number[32], macs[32], arena[32];
@@ -200,6 +210,7 @@ static void on_run(const cli_progress *p, const ad_event *e)
                 (long long)ad_dataset_count(e->data, AD_TRAIN), (long long)ad_dataset_count(e->data, AD_VAL),
                 (long long)ad_dataset_count(e->data, AD_TEST), readers);
     }
+    on_memory(e);
     fprintf(stderr, "run     %-18s seed %llu", e->directory ? e->directory : "", (unsigned long long)e->seed);
     if (e->resumed) fprintf(stderr, "   goes on at step %lld", (long long)e->step);
     fputc('\n', stderr);

@@ -12,6 +12,25 @@ ad_experiment_options cli_experiment_options(const cli *c)
                                     .lenient = c->asked.lenient };
 }
 
+ad_status cli_memory(cli *c, size_t *bytes)
+{
+    *bytes = 0;
+    if (!c->asked.memory || !*c->asked.memory) return AD_OK;
+    return ad_bytes_parse(&c->error, c->asked.memory, bytes) == AD_OK ? AD_OK : ad_error_prefix(&c->error, "--memory");
+}
+
+ad_status cli_set_memory(cli *c)
+{
+    size_t bytes, size = sizeof "train.memory=" + (c->asked.memory ? strlen(c->asked.memory) : 0);
+    if (!c->asked.memory) return AD_OK;
+    AD_TRY(cli_memory(c, &bytes));
+    char *key = malloc(size);
+    if (!key) return AD_FAIL(&c->error, ENOMEM, "out of memory");
+    snprintf(key, size, "train.memory=%s", c->asked.memory);
+    cli_list_add(&c->asked.set, key);
+    return AD_OK;
+}
+
 static ad_status open_experiment(cli *c, const char *ref, ad_experiment **x)
 {
     const ad_experiment_options o = cli_experiment_options(c);
@@ -103,13 +122,14 @@ static ad_status run(cli *c)
     ad_experiment *x = NULL;
     if (!c->asked.output) return AD_FAIL(&c->error, EUSAGE, "train needs a run directory: adze train %s -o RUN", ref);
     if (c->asked.resume && c->asked.force) return AD_FAIL(&c->error, EUSAGE, "--resume goes on with a run and --force removes it: give one of them");
+    AD_TRY(cli_set_memory(c));
     ad_status s = open_experiment(c, ref, &x);
     if (s == AD_OK) s = train(c, x, ref);
     ad_experiment_free(x);
     return s;
 }
 
-static const char *const options[] = { "output", "set", "profile", "run", "resume", "force", "stop-after", "dry-run", "zoo", "lenient", "json", NULL };
+static const char *const options[] = { "output", "set", "profile", "run", "memory", "resume", "force", "stop-after", "dry-run", "zoo", "lenient", "json", NULL };
 static const char *const examples[] = {
     "adze train zoo:phiseg --profile tiny -o runs/a", "adze train zoo:hpu_net -o runs/b --set train.steps=500 --set data.set=synthetic",
     "adze train experiment.yaml --run phiseg -o runs/c --resume", NULL

@@ -51,6 +51,9 @@ typedef struct ad_event {
     int records;                   /* of the training program */
     size_t arena;                  /* its memory, bytes */
     double macs;                   /* its multiply-accumulates for one batch */
+    size_t budget;                 /* train.memory, bytes; 0: any ... */
+    ad_again again;                /* ... and what keeping it costs */
+    size_t stored;                 /* weights, state and optimiser, bytes: in memory beside the arena */
     int64_t batch;
     uint64_t seed;
     bool resumed;                  /* from step `step` */
@@ -107,6 +110,9 @@ typedef struct ad_plan {
     int64_t steps, batch;
 } ad_plan;
 AD_API bool ad_experiment_at(const ad_experiment *x, int i, ad_plan *out);          /* false past the end */
+
+/* "600MiB", "1.5GiB", "4096KiB", "100000B": a positive number with one of these units. */
+AD_API AD_CHECKED ad_status ad_bytes_parse(ad_error *e, const char *text, size_t *bytes);
 
 /* Key i of the configuration: "train.steps", its type, default, doc; false past the end. */
 typedef struct ad_config_key {

@@ -5,6 +5,7 @@
 
 #include "experiments/experiment.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ static const ad_attr keys[] = {
     TEXT("train.schedule.kappa", kappa_schedule, "", "likewise its kappa"),
     { "train.clip.norm", AD_ATTR_FLOAT, AT(clip_norm), 0, 0, 1e30, "largest norm of all gradients together; 0: any" },
     { "train.clip.value", AD_ATTR_FLOAT, AT(clip_value), 0, 0, 1e30, "largest absolute value of a gradient; 0: any" },
+    TEXT("train.memory", memory, "", "largest arena of a step, such as 600MiB: values are given up and made again; none: any"),
     { "train.save_every", AD_ATTR_INT, AT(save_every), 500, 1, MANY, "steps between checkpoints" },
     { "train.keep", AD_ATTR_INT, AT(keep), 2, 1, MANY, "checkpoints that are kept" },
     { "train.log_every", AD_ATTR_INT, AT(log_every), 10, 1, MANY, "steps between rows of metrics.csv" },
@@ -201,6 +203,25 @@ static ad_status check_metrics(ad_error *e, const char *text)
     return AD_OK;
 }
 
+ad_status ad_bytes_parse(ad_error *e, const char *text, size_t *bytes)
+{
+    static const struct { const char *name; double bytes; } units[] = { { "B", 1 }, { "KiB", 1024 }, { "MiB", 1048576 }, { "GiB", 1073741824 } };
+    char *end;
+    double v = isdigit((unsigned char)*text) ? strtod(text, &end) : 0;
+    for (size_t i = 0; v > 0 && i < sizeof units / sizeof *units; i++)
+        if (!strcmp(end, units[i].name) && v * units[i].bytes >= 1 && v * units[i].bytes < 1e18) {
+            *bytes = (size_t)(v * units[i].bytes);
+            return AD_OK;
+        }
+    return AD_FAIL(e, EUSAGE, "'%s' is not a size: give a positive number and B, KiB, MiB or GiB, such as 600MiB", text);
+}
+
+static ad_status check_memory(ad_error *e, const char *text)
+{
+    size_t bytes;
+    return !*text || ad_bytes_parse(e, text, &bytes) == AD_OK ? AD_OK : ad_error_prefix(e, "train.memory");
+}
+
 ad_status ad__config_check(ad_error *e, const ad__config *c)
 {
     const ad_clip clip = { c->clip_value, c->clip_norm };
@@ -211,6 +232,7 @@ ad_status ad__config_check(ad_error *e, const ad__config *c)
     AD_TRY(check_schedule(e, c, "train.schedule.beta", c->beta_schedule));
     AD_TRY(check_schedule(e, c, "train.schedule.kappa", c->kappa_schedule));
     AD_TRY(check_metrics(e, c->metrics));
+    AD_TRY(check_memory(e, c->memory));
     if (strcmp(c->data_reader, "random") && c->data_reader[strspn(c->data_reader, "0123456789")])
         return AD_FAIL(e, EUSAGE, "data.reader: expected random or the number of a reader, found '%s'", c->data_reader);
     return AD_OK;

@@ -28,6 +28,7 @@ typedef struct trainer {
     ad_recorded *recorded;
     ad_optim *optim;
     ad_program *program;
+    size_t budget;                     /* of its arena; 0: any */
     ad_loader *loader;
     ad_schedule *rate;
     struct { ad_schedule *schedule; ad_recorded_scalar scalar; } scalars[8];
@@ -163,7 +164,8 @@ static ad_status build_program(trainer *t)
     AD_TRY(record_update(t));
     choose_terms(t);
     if (t->error->status != AD_OK) return t->error->status;
-    return ad_compile(t->tape, t->n_terms, t->values, &(ad_plan_options){ .guard = t->values[0] }, &t->program);
+    if (*c->memory) AD_TRY(ad_bytes_parse(t->error, c->memory, &t->budget));
+    return ad_compile(t->tape, t->n_terms, t->values, &(ad_plan_options){ .guard = t->values[0], .memory = t->budget }, &t->program);
 }
 
 /* Before anything is written: a run whose data are missing or do not fit leaves no folder. */
@@ -303,9 +305,9 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static size_t memory_of(trainer *t)
+static size_t stored(const trainer *t)
 {
-    size_t bytes = ad_program_arena(t->program);
+    size_t bytes = 0;
     for (int i = 0; i < ad_params_count(t->params); i++) bytes += ad_shape_bytes(&ad_params_at(t->params, i)->shape, AD_F32);
     return bytes;
 }
@@ -314,7 +316,7 @@ static void summarise(trainer *t, ad_trained_info *info)
 {
     char folder[AD__PATH + 8];
     int n = (int)(t->n_times < TIMED ? t->n_times : TIMED);
-    *info = (ad_trained_info){ .step = t->step, .complete = t->step >= t->plan->config.steps, .memory = memory_of(t),
+    *info = (ad_trained_info){ .step = t->step, .complete = t->step >= t->plan->config.steps, .memory = ad_program_arena(t->program) + stored(t),
                                .seconds = t->seconds_before + t->seconds, .loss = t->n_times ? t->terms[0].value : NAN };
     if (n) {
         qsort(t->times, (size_t)n, sizeof *t->times, by_value);
@@ -386,6 +388,7 @@ static ad_status set_up(trainer *t, int i)
     AD_TRY(ad__log_open(t->error, t->directory, t->step, &t->log));
     tell(t, &(ad_event){ .kind = AD_EVENT_RUN, .model = t->model, .data = t->data, .records = ad_program_records(t->program),
                          .arena = ad_program_arena(t->program), .macs = ad_program_macs(t->program), .batch = c->batch,
+                         .budget = t->budget, .again = ad_program_again(t->program), .stored = stored(t),
                          .seed = (uint64_t)c->seed, .resumed = t->step > 0 });
     return AD_OK;
 }

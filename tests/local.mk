@@ -14,3 +14,4 @@ include tests/layers.mk
 include tests/fusion.mk
 include tests/tapes.mk
 include tests/explain.mk
+include tests/budget.mk
