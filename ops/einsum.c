@@ -4,7 +4,7 @@
  *   Every axis has a letter; axes with the same letter run together, and letters that the result lacks are summed over. Composite: the
  *   operands are taken in from the left, one at a time. Of two, a letter that only one of them has and nothing later needs is summed
  *   at once; the others are B (both have it, and it stays), K (both have it, and it goes), M and N (the left one, the right one has
- *   it). So the pair is a matrix product [B,M,K] [B,K,N], or without any K a product of elements.
+ *   it). So the pair is a matrix product [B,M,K] [B,K,N], or without any K a product of elements. Its adjoint: docs/derivations/products.md.
  */
 #include <ctype.h>
 #include <stdio.h>

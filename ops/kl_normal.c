@@ -3,6 +3,7 @@
  *
  *   1/2 [ (sd_q^2 + (mu_q - mu_p)^2) / (sd_p^2 + eps) + ln (sd_p^2 + eps) - ln (sd_q^2 + eps) - 1 ] for each element.
  *   With eps = 0 it is exact; published code adds 1e-10 to the variances. Composite of elementwise ops, sum and scale.
+ *   docs/derivations/kl_normal.md derives it, its slopes and the form with log variances.
  */
 #include "ops/loss.h"
 

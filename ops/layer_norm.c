@@ -5,6 +5,7 @@
  *
  * With d = gy * scale over a row of c numbers: gx = invstd * (d - (sum d + h sum d h) / c); over all rows gscale = sum gy h,
  * gshift = sum gy (layer_norm_gradient). The adjoints of mean and invstd: d mean / dx = 1 / c, d variance / dx = 2 (x - mean) / c.
+ * Derived in docs/derivations/norms.md.
  */
 #include "ops/columns.h"
 #include "ops/window.h"

@@ -1,7 +1,7 @@
 /*
  * logsumexp - ln of the sum of e^x over a set of axes.
  *
- *   Composite: m + ln sum e^(x - m) with m the largest x, through which no gradient needs to go.
+ *   Composite: m + ln sum e^(x - m) with m the largest x, through which no gradient needs to go (docs/derivations/softmax.md).
  */
 #include "ops/reduce.h"
 

@@ -1,7 +1,7 @@
 /*
  * matmul - matrix product of the last two axes; the axes before them broadcast. A vector is a row on the left, a column on the right.
  *
- *   y = A B with A = a or a^T, B = b or b^T;  gA = gy B^T, gB = A^T gy, summed over the axes that were broadcast
+ *   y = A B with A = a or a^T, B = b or b^T;  gA = gy B^T, gB = A^T gy, summed over the axes that were broadcast (docs/derivations/products.md)
  *
  * A matrix on the right that has no axes of its own before the last two is one product with all rows of a, and its adjoint too.
  */

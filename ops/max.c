@@ -1,7 +1,7 @@
 /*
  * max - the largest number over a set of axes; a NaN among them is the result.
  *
- *   The adjoint goes to the elements that equal the result, in equal parts where there are several.
+ *   The adjoint goes to the elements that equal the result, in equal parts where there are several (docs/derivations/selection.md).
  */
 #include "ops/reduce.h"
 

@@ -1,7 +1,8 @@
 /*
  * max_pool - the largest of each window, and where it is: `index` counts the positions of the unpadded image row by row.
  *
- * The adjoint goes to the first largest of a window (max_pool_gradient). A NaN in a window is its largest.
+ * The adjoint goes to the first largest of a window (max_pool_gradient). A NaN in a window is its largest. docs/derivations/selection.md has the
+ * reasons, for ties as well.
  */
 #include "ops/resample.h"
 

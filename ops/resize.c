@@ -1,5 +1,6 @@
 /*
- * resize - an image at another size; the rules are those of resample.c. It is linear: its adjoint is resize_gradient.
+ * resize - an image at another size; the rules are those of resample.c. It is linear: its adjoint is resize_gradient
+ * (docs/derivations/resample.md).
  */
 #include "ops/resample.h"
 

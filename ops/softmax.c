@@ -1,7 +1,7 @@
 /*
  * softmax - y = e^x / sum e^x over the last axis.
  *
- *   gx = y (gy - sum gy y).
+ *   gx = y (gy - sum gy y)        (docs/derivations/softmax.md)
  */
 #include "ops/rows.h"
 

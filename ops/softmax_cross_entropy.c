@@ -2,7 +2,7 @@
  * softmax_cross_entropy - y = -sum over the last axis of target * log softmax(logits): [..,C], [..,C] -> [..].
  *
  *   The target is one-hot or any distribution (or any weights: with T their sum, y = T ln sum e^x - sum t x).
- *   by logits   gx = gy (T softmax(x) - t), one pass in softmax_cross_entropy_gradient
+ *   by logits   gx = gy (T softmax(x) - t), one pass in softmax_cross_entropy_gradient (docs/derivations/softmax.md)
  *   by target   gt = -gy log softmax(x)
  */
 #include "ops/rows.h"

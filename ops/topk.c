@@ -2,7 +2,7 @@
  * topk - the k largest numbers along one axis, the largest first, and where they are; or the k smallest, the smallest first. Of equal
  * numbers the first; NaNs come last.
  *
- *   The adjoint goes back to the places: scatter_along.
+ *   The adjoint goes back to the places: scatter_along (docs/derivations/selection.md).
  */
 #include "ops/along.h"
 

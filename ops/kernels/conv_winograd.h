@@ -17,7 +17,8 @@
  *        |  0    a2b2    0    -a2-b2  0   1 |        |  0        0      1   |       n = 1 / 2a2(a2-b2), m = 1 / 2b2(b2-a2)
  *
  * a = 5/8 and b = 3/2 keep the error about a fifth of what the usual 1 and 2 give, and every power is an exact float.
- * Cook and Toom; S. Winograd, Arithmetic Complexity of Computations, 1980; A. Lavin and S. Gray, arXiv:1509.09308.
+ * Cook and Toom; S. Winograd, Arithmetic Complexity of Computations, 1980; A. Lavin and S. Gray, arXiv:1509.09308. All three directions are
+ * derived in docs/derivations/winograd.md.
  */
 #ifndef ADZE_OPS_KERNELS_CONV_WINOGRAD_H
 #define ADZE_OPS_KERNELS_CONV_WINOGRAD_H
