@@ -221,7 +221,7 @@ typedef struct ad_finding {
     int record, output;              /* on the tape; record -1: every value is finite */
     int64_t element, bad, count;     /* the first element that is not; how many of how many are not */
     double least, largest;           /* of those that are; least > largest: none is */
-    char sha256[65];                 /* of the whole value */
+    char sha256[65];                 /* over the whole value and those it was made from */
 } ad_finding;
 
 typedef struct ad_run_options {

@@ -132,24 +132,20 @@ static ad_status describe(chain_run *r, ad_finding *found)
     const int L = r->failed_link;
     const ad__link *link = &ch->links[L];
     ad__range out = ad__range_none(), in[AD_MAX_OPERANDS];
-    ad_sha256 hash;
     bound b[AD__MAX_LINKS];
     for (int i = 0; i < link->n_in; i++) {
         const ad__slot *s = slot_of(ch, link, i);
         in[i] = ad__range_none();
         if (s->span != AD__FULL) ad__range_add(&in[i], &(ad_buffer){ r->p->data[s->value], r->p->values[s->value].tensor->shape }, r->p->precision);
     }
-    ad_sha256_init(&hash);
     tile_rows(r, r->call->thread_scratch);
     bind(r, b, r->call->thread_scratch);
     for (int64_t start = 0; start < ch->count; start += ch->block) {
         run_block(r, b, L + 1, start, ch->count - start < ch->block ? ch->count - start : ch->block);
         ad__range_add(&out, b[L].call.out, r->p->precision);
-        ad_sha256_add(&hash, b[L].call.out->data, ad_shape_bytes(&b[L].call.out->shape, r->p->precision));
         for (int i = 0; i < link->n_in; i++)
             if (slot_of(ch, link, i)->span == AD__FULL) ad__range_add(&in[i], &b[L].buffer[i], r->p->precision);
     }
-    if (found) ad_sha256_end(&hash, found->sha256);
     return ad__report_not_finite(r->call->error, link->record, 0, &out, in, found);
 }
 

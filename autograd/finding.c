@@ -35,7 +35,9 @@ static double element(const ad_buffer *b, ad_precision p, int64_t i)
 
 ad__range ad__range_none(void)
 {
-    return (ad__range){ .first = -1, .lo = INFINITY, .hi = -INFINITY };
+    ad__range r = { .first = -1, .lo = INFINITY, .hi = -INFINITY };
+    ad_sha256_init(&r.hash);
+    return r;
 }
 
 void ad__range_add(ad__range *r, const ad_buffer *b, ad_precision p)
@@ -55,6 +57,7 @@ void ad__range_add(ad__range *r, const ad_buffer *b, ad_precision p)
         if (v > r->hi) r->hi = v;
     }
     r->n += n;
+    ad_sha256_add(&r->hash, b->data, ad_shape_bytes(&b->shape, p));
 }
 
 /* "3 of 288 not finite, the others between -1 and 2" */
@@ -103,19 +106,31 @@ static void inputs_text(const ad__record *r, const ad__range *in, char *text, si
     }
 }
 
+/* The hash of all hashes. */
+static void add_hash(ad_sha256 *all, ad__range r)
+{
+    char hex[65];
+    ad_sha256_end(&r.hash, hex);
+    ad_sha256_add(all, hex, 64);
+}
+
+static void fill(ad_finding *found, const ad__record *r, int output, const ad__range *out, const ad__range *in)
+{
+    ad_sha256 all;
+    *found = (ad_finding){ .record = r->index, .output = output, .element = out->first, .bad = out->bad, .count = out->n, .least = out->lo,
+                           .largest = out->hi };
+    ad_sha256_init(&all);
+    add_hash(&all, *out);
+    for (int i = 0; i < r->n_in; i++)
+        if (r->in[i]) add_hash(&all, in[i]);
+    ad_sha256_end(&all, found->sha256);
+}
+
 ad_status ad__report_not_finite(ad_error *e, const ad__record *r, int output, const ad__range *out, const ad__range *in, ad_finding *found)
 {
     char shape[AD_SHAPE_TEXT], place[256], range[128], inputs[2048];
     const ad_place *at = r->place;
-    if (found) {
-        found->record = r->index;
-        found->output = output;
-        found->element = out->first;
-        found->bad = out->bad;
-        found->count = out->n;
-        found->least = out->lo;
-        found->largest = out->hi;
-    }
+    if (found) fill(found, r, output, out, in);
     place_text(r, place, sizeof place);
     inputs_text(r, in, inputs, sizeof inputs);
     return AD_FAIL(e, ENUMERIC, "value became %s\n  op        %s%s (record %d%s%s%s%s)\n  at        %s\n  output    %s, element %lld; %s%s",
@@ -134,12 +149,6 @@ ad_status ad__look(ad_error *e, const ad__record *r, const ad_call *c, ad_findin
         for (int i = 0; i < c->n_in; i++) {
             in[i] = ad__range_none();
             if (c->in[i].data && c->in[i].data != c->out[0].data) ad__range_add(&in[i], &c->in[i], c->precision);
-        }
-        if (found) {
-            ad_sha256 hash;
-            ad_sha256_init(&hash);
-            ad_sha256_add(&hash, c->out[k].data, ad_shape_bytes(&c->out[k].shape, c->precision));
-            ad_sha256_end(&hash, found->sha256);
         }
         return ad__report_not_finite(e, r, k, &out, in, found);
     }

@@ -97,6 +97,7 @@ typedef struct ad__range {
     int64_t n, bad, first;       /* elements; those that are not finite, and the first of them, -1 */
     double value;                /* of that one */
     double lo, hi;               /* of the finite ones */
+    ad_sha256 hash;              /* of the bytes */
 } ad__range;
 ad__range ad__range_none(void);
 void ad__range_add(ad__range *r, const ad_buffer *b, ad_precision p);

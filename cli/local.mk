@@ -15,6 +15,7 @@ cli_adze_SOURCES = \
 	cli/options.c \
 	cli/print.c \
 	cli/progress.c \
+	cli/replay.c \
 	cli/sample.c \
 	cli/signals.c \
 	cli/train.c \

@@ -108,6 +108,55 @@ ad_status ad__feed(ad_error *e, const ad_model *m, const ad_recorded *r, ad_prog
 /* The same from one image x [height, width] for all rows; inputs that are targets are refused. */
 ad_status ad__feed_image(ad_error *e, const ad_model *m, const ad_recorded *r, ad_program *p, const ad__frame *f, const float *x);
 
+/* ---- one training step ---- */
+
+enum { AD__TERMS = 64, AD__SCALARS = 8 };
+
+/* Model, weights, data and the program of one step of a run. */
+typedef struct ad__training {
+    ad_experiment *x;
+    const ad__plan *plan;
+    ad_error *error;
+    ad_model *model;
+    ad_dataset *data;
+    ad_params *params;
+    ad_tape *tape;
+    ad_recorded *recorded;
+    ad_optim *optim;
+    ad_program *program;
+    size_t budget;                     /* of its arena, bytes; 0: any */
+    ad_loader *loader;
+    ad_schedule *rate;
+    struct { ad_schedule *schedule; ad_recorded_scalar scalar; } scalars[AD__SCALARS];
+    int n_scalars, n_terms;
+    ad_tensor *values[AD__TERMS];      /* of the terms; NULL: a scalar that is fed */
+    ad_term terms[AD__TERMS];
+    char hash[65];                     /* of the model */
+    ad__frame frame;
+    ad_batch batch;                    /* of the latest step */
+    int64_t step;                      /* steps done */
+    double lr;                         /* of the latest step */
+    double seconds_before;             /* of training, as the checkpoint says */
+    ad_finding finding;                /* of the step that failed */
+} ad__training;
+
+/* Model, initial weights and program of run i. After a failure too, ad__training_fini. */
+ad_status ad__training_init(ad__training *t, ad_experiment *x, int i);
+void ad__training_fini(ad__training *t);
+/* The data set, which must fit the model; then, once the step is known, what gives its batches. */
+ad_status ad__training_open_data(ad__training *t);
+ad_status ad__training_open_loader(ad__training *t);
+/* From and to directory/ckpt; without a checkpoint there the weights stay as they are. */
+ad_status ad__training_restore(ad__training *t, const char *directory);
+ad_status ad__training_save(ad__training *t, const char *directory, double seconds, char *path, size_t size);
+/* The next batch, forward, backward, update. AD_ENUMERIC: nothing was committed, the message names op, model line and items. */
+ad_status ad__training_step(ad__training *t);
+/* The step in hand with every value checked: fails with the first that is not finite, and sets t->finding. */
+ad_status ad__training_look(ad__training *t);
+
+/* The step that failed, into directory/nan-STEP: a run directory at that step, with inputs.safetensors and failure.json. */
+ad_status ad__failure_save(ad__training *t, const char *directory, const char *message, const ad_origin *origin, char *path, size_t size);
+
 /* ---- pictures ---- */
 
 /* Draws the image (grey, 8 bit) and everything known about it into one sheet. Any part may be NULL. */

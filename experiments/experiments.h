@@ -148,8 +148,21 @@ typedef struct ad_trained_info {
     char checkpoint[1024];         /* the last one */
 } ad_trained_info;
 
-/* Trains run i into `directory`. A loss that is not finite ends it with AD_ENUMERIC and a message that names op, model line and items. */
+/* Trains run i into `directory`. A loss that is not finite ends it with AD_ENUMERIC and a message that names op, model line and items;
+ * the step is kept in directory/nan-STEP. */
 AD_API AD_CHECKED ad_status ad_train(ad_experiment *x, int i, const char *directory, const ad_train_options *options, ad_trained_info *out);
+
+/* ---- a step that failed, again ---- */
+
+typedef struct ad_replayed {
+    int64_t step;
+    bool same;                     /* it failed as it did when it was saved, in every bit of the value that is not finite */
+    char message[4096], saved[4096];   /* what it says now ("" if every value is finite), and what it said */
+    ad_finding finding, saved_finding;
+} ad_replayed;
+
+/* Runs the step that a training run left in nan-STEP once more: same weights, inputs and random numbers. Nothing is written. */
+AD_API AD_CHECKED ad_status ad_replay(ad_ctx *borrowed, const char *directory, const ad_experiment_options *options, ad_replayed *out);
 
 /* ---- trained models ---- */
 

@@ -7,6 +7,7 @@ libcore_la_SOURCES += \
 	experiments/experiment.c \
 	experiments/experiment.h \
 	experiments/experiment_file.c \
+	experiments/failure.c \
 	experiments/feed.c \
 	experiments/keys.c \
 	experiments/run_folder.c \
@@ -14,5 +15,6 @@ libcore_la_SOURCES += \
 	experiments/sheet.c \
 	experiments/table.c \
 	experiments/trained.c \
-	experiments/trainer.c
+	experiments/trainer.c \
+	experiments/training.c
 EXTRA_DIST += experiments/README.md docs/results.md

@@ -43,7 +43,7 @@ ad_status ad__folder_make(ad_error *e, const char *path)
 }
 
 static const char *const our_files[] = { "config.yaml", "config.resolved.yaml", "manifest.json", "metrics.csv", "log.jsonl",
-                                         "scores.json" };
+                                         "scores.json", "inputs.safetensors", "failure.json" };
 #define N_FILES (sizeof our_files / sizeof *our_files)
 
 bool ad__folder_used(const char *directory)
@@ -53,7 +53,7 @@ bool ad__folder_used(const char *directory)
     return access(path, F_OK) == 0;
 }
 
-ad_status ad__folder_remove(ad_error *e, const char *directory)
+static ad_status remove_files(ad_error *e, const char *directory)
 {
     char path[2 * AD__PATH], folder[AD__PATH + 8];
     for (size_t i = 0; i < N_FILES; i++) {
@@ -67,6 +67,25 @@ ad_status ad__folder_remove(ad_error *e, const char *directory)
         if (!strncmp(entry->d_name, "step-", 5) || !strcmp(entry->d_name, "LATEST")) unlinkat(dirfd(d), entry->d_name, 0);
     if (d) closedir(d);
     return AD_OK;
+}
+
+/* Steps that failed lie in folders nan-STEP, which hold what a run directory holds. */
+ad_status ad__folder_remove(ad_error *e, const char *directory)
+{
+    char path[2 * AD__PATH];
+    ad_status s = remove_files(e, directory);
+    DIR *d = opendir(directory);
+    for (const struct dirent *entry; s == AD_OK && d && (entry = readdir(d));) {
+        if (strncmp(entry->d_name, "nan-", 4) || entry->d_name[4 + strspn(entry->d_name + 4, "0123456789")]) continue;
+        snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
+        s = remove_files(e, path);
+        snprintf(path, sizeof path, "%s/%s/ckpt", directory, entry->d_name);
+        rmdir(path);
+        path[strlen(path) - strlen("/ckpt")] = '\0';
+        rmdir(path);
+    }
+    if (d) closedir(d);
+    return s;
 }
 
 static void utc(char text[32])

@@ -61,7 +61,7 @@ shows 'adze help TOPIC' help
 shows 'train.steps' help config
 shows 'stride' help ops conv
 shows 'convolution' help ops
-for command in train sample evaluate compare inspect gradcheck zoo help; do
+for command in train sample evaluate compare inspect gradcheck replay zoo help; do
     shows "  $command " help
     shows "usage: adze $command" help $command
     shows '--threads N' help $command

@@ -135,6 +135,22 @@ want 4 'step-000000004.safetensors' evaluate a --checkpoint $file
 # ---- a loss that is not finite, and a signal ----
 train 6 'value became infinite' inf --set data.folder=good --set train.steps=20 --set train.lr=1e6
 grep -q 'phiseg.yaml:[0-9]*:[0-9]*' err && grep -q 'items  *lidc_' err || fail "the message names neither model line nor items"
+grep -qF 'saved     adze replay inf/nan-' err || fail "the message does not say where the step was saved"
+grep -qE '^  input     [a-z]+: .*: (between|[0-9]+ of|none of)' err || fail "the message does not say what the value was made from"
+nan=$(echo inf/nan-*)
+for threads in 1 3; do
+    want 0 'same as when it was saved, in every bit: sha256' replay "$nan" -t $threads
+    grep -q 'value became infinite' out || fail "adze replay does not show the report"
+done
+want 0 '"same": true' replay "$nan" --json
+want 0 'checksums hold' inspect "$nan/inputs.safetensors"
+sed 's/"sha256": "[0-9a-f]*"/"sha256": "0"/' "$nan/failure.json" >failure && mv failure "$nan/failure.json"
+want 1 'the step does not fail as it did' replay "$nan"
+head -c 3000 "$nan/inputs.safetensors" >inputs && mv inputs "$nan/inputs.safetensors"
+want 4 'inputs.safetensors' replay "$nan"
+want 2 'is not a step that failed' replay a
+train 0 'done    2 steps' inf --set data.folder=good --set train.steps=2 --force
+[ -e "$nan" ] && fail "--force left $nan"
 # shellcheck disable=SC2086
 "$adze" train zoo:phiseg -o stopped $small --set data.folder=good --set train.steps=100000 >out 2>stopped.err </dev/null &
 pid=$!

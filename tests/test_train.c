@@ -206,13 +206,19 @@ static void not_finite_is_named(void **state)
     ad_trained_info info;
     ad_status s = ad_train(x, 0, in_folder("nan"), NULL, &info);
     const char *message = ad_ctx_message(ctx);
-    static const char *const parts[] = { "step 0: ", "log", "broken.yaml:33", "(image/reader)" };
+    static const char *const parts[] = { "step 0: ", "log", "broken.yaml:33", "\n  input     x: train/rec/shift [] by shift (record ", ": between -1 and -1",
+                                         "(image/reader)", "adze replay " };
     assert_int_equal(s, AD_ENUMERIC);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 7; i++)
         if (!strstr(message, parts[i])) fail_msg("expected '%s' in '%s'", parts[i], message);
     ad_error_clear(ad_ctx_error(ctx));
     assert_int_not_equal(access(in_folder("nan/ckpt/LATEST"), F_OK), 0);
     ad_experiment_free(x);
+    ad_replayed again;
+    assert_int_equal(ad_replay(ctx, in_folder("nan/nan-0"), NULL, &again), AD_OK);
+    assert_true(again.same && again.step == 0 && again.finding.bad == 1 && again.finding.count == 1 && strlen(again.finding.sha256) == 64);
+    assert_non_null(strstr(again.message, "broken.yaml:33"));
+    assert_int_equal(ad_ctx_error(ctx)->status, AD_OK);
 }
 
 static void wrong_settings(void **state)
