@@ -52,6 +52,11 @@ AD_API const char *ad_isa_name(ad_isa isa);
 AD_API const void *ad_ctx_kernels(const ad_ctx *ctx, ad_precision p);
 /* Adds ops of the caller's to this context's table; a name that exists is refused. */
 AD_API AD_CHECKED ad_status ad_ctx_add_op(ad_ctx *ctx, const ad_op *borrowed);
+/* Runs every generated check of a table entry (autograd/opcheck.c) on the samples that it brings; it need not be in a table yet. */
+AD_API AD_CHECKED ad_status ad_check_op(ad_ctx *ctx, const ad_op *op);
+/* Adds the ops of the shared object at a path (AD_MODULE in op.h), checked. An object made for another version, and one with an op that
+ * fails a check, are refused whole. The context closes it. */
+AD_API AD_CHECKED ad_status ad_ctx_load_ops(ad_ctx *ctx, const char *path);
 AD_API const ad_op *ad_op_find(const ad_ctx *ctx, const char *name);            /* NULL if there is none */
 AD_API const ad_op *ad_op_at(const ad_ctx *ctx, int i);                         /* NULL past the end */
 

@@ -88,6 +88,7 @@ ad_ctx *ad_ctx_new(const ad_library *borrowed, const ad_options *options)
 
 void ad_ctx_free(ad_ctx *ctx)
 {
+    if (ctx) ad__modules_close(ctx);
     free(ctx);
 }
 

@@ -10,10 +10,13 @@
 /* ---- context ---- */
 
 #define AD__MAX_USER_OPS 64
+#define AD__MAX_MODULES 16
 struct ad_ctx {
     const ad_library *library;
     const ad_op *user_ops[AD__MAX_USER_OPS];
     int n_user_ops;
+    void *modules[AD__MAX_MODULES];   /* shared objects that ops lie in */
+    int n_modules;
     int threads;
     ad_isa isa;
     bool winograd;
@@ -76,6 +79,9 @@ struct ad_tape {
     uint64_t generation, seed, step;
     uint32_t draw;
 };
+
+/* Closes the shared objects of a context. */
+void ad__modules_close(ad_ctx *ctx);
 
 size_t ad__dtype_bytes(ad_dtype dtype, ad_precision p);
 ad_status ad__shape_check(ad_error *e, const char *what, const ad_shape *s);

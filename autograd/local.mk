@@ -17,6 +17,9 @@ libcore_la_SOURCES += \
 	autograd/init.c \
 	autograd/internal.h \
 	autograd/lifetimes.c \
+	autograd/module.c \
+	autograd/opcheck.c autograd/opcheck.h \
+	autograd/opcheck_run.c \
 	autograd/params.c \
 	autograd/picture.c \
 	autograd/plan.c \

@@ -234,6 +234,23 @@ struct ad_op {
     struct { int output_plus_1, operand; } commits[3];
 };
 
+/* ---- ops in a shared object of their own ---- */
+
+/* Grows with every change of the structs above, so that an object made for other ones is refused. */
+#define AD_MODULE_ABI 1
+
+/* What such an object exports under the name ad_module_of_ops: AD_MODULE(ops); with `static const ad_op *const ops[] = { &mine, NULL };`. */
+typedef struct ad_module {
+    int abi;
+    size_t op_size, operand_size, attr_size, sample_size, call_size, grad_size;
+    const ad_op *const *ops;   /* ended by NULL */
+} ad_module;
+
+#define AD_MODULE(list)                                                                                                          \
+    AD_API extern const ad_module ad_module_of_ops;                                                                              \
+    const ad_module ad_module_of_ops = { AD_MODULE_ABI, sizeof(ad_op), sizeof(ad_operand), sizeof(ad_attr), sizeof(ad_sample),   \
+                                         sizeof(ad_call), sizeof(ad_grad), (list) }
+
 #ifdef __cplusplus
 }
 #endif

@@ -24,7 +24,7 @@ typedef struct cli_request {
     int64_t verbose, threads;
     int color, progress, isa_plus_1, winograd;
     const char *output, *profile, *zoo, *checkpoint, *split, *save, *run, *program, *data, *svg, *memory;
-    cli_list set, asserts, samples;
+    cli_list set, asserts, samples, ops;
     bool resume, force, dry_run, lenient, all, expand, tape, dot;
     int64_t batch, limit, stop_after, directions, weights, seed, order;
     int format;

@@ -141,7 +141,7 @@ static ad_status run(cli *c)
 }
 
 static const char *const options[] = {
-    "output", "set", "memory", "resume", "force", "dry-run", "assert", "format", "json", "zoo", "lenient", NULL
+    "output", "set", "memory", "resume", "force", "dry-run", "assert", "format", "json", "zoo", "ops", "lenient", NULL
 };
 static const char *const examples[] = {
     "adze compare experiment.yaml -o runs/cmp --resume", "adze compare runs/a runs/b --format md", "adze compare runs/a --assert 'ged2<=0.30'", NULL

@@ -80,7 +80,7 @@ static ad_status run(cli *c)
     return s;
 }
 
-static const char *const options[] = { "split", "samples", "limit", "data", "checkpoint", "save", "set", "zoo", "lenient", "json", NULL };
+static const char *const options[] = { "split", "samples", "limit", "data", "checkpoint", "save", "set", "zoo", "ops", "lenient", "json", NULL };
 static const char *const examples[] = { "adze evaluate runs/a", "adze evaluate runs/a --split val --samples 1,4,16 --json", NULL };
 
 const cli_command cli_evaluate = {

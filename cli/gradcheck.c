@@ -327,7 +327,7 @@ static ad_status run(cli *c)
     return AD_FAIL(&c->error, EUSAGE, "gradcheck needs one of --all, op NAME, MODEL; usage: adze gradcheck %s", c->command->usage);
 }
 
-static const char *const options[] = { "all", "order", "profile", "set", "zoo", "lenient", "batch", "directions", "weights", "seed", "json", NULL };
+static const char *const options[] = { "all", "order", "profile", "set", "zoo", "ops", "lenient", "batch", "directions", "weights", "seed", "json", NULL };
 static const char *const examples[] = { "adze gradcheck --all", "adze gradcheck --all --order 2", "adze gradcheck op conv", "adze gradcheck zoo:phiseg", NULL };
 
 const cli_command cli_gradcheck = {

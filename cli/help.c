@@ -248,7 +248,7 @@ static ad_status run(cli *c)
                    a->n > 1 ? " " : "", a->n > 1 ? a->item[1] : "", near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-static const char *const options[] = { NULL };
+static const char *const options[] = { "ops", NULL };
 static const char *const examples[] = { "adze help train", "adze help config data", "adze help ops conv", NULL };
 
 const cli_command cli_help = {

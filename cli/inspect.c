@@ -242,7 +242,7 @@ static ad_status run(cli *c)
 }
 
 static const char *const options[] = {
-    "expand", "tape", "dot", "memory", "svg", "program", "batch", "profile", "set", "checkpoint", "zoo", "lenient", "json", NULL
+    "expand", "tape", "dot", "memory", "svg", "program", "batch", "profile", "set", "checkpoint", "zoo", "ops", "lenient", "json", NULL
 };
 static const char *const examples[] = {
     "adze inspect zoo:phiseg --set L=1", "adze inspect zoo:hpu_net --memory --batch 12", "adze inspect runs/a",

@@ -21,6 +21,8 @@ cli_adze_SOURCES = \
 	cli/train.c \
 	cli/version.c \
 	cli/zoo.c
+# Ops in shared objects find the library's functions in the program.
+cli_adze_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 cli_adze_LDADD = libadze.la $(YAML_LIBS) $(ZLIB_LIBS) $(PNG_LIBS)
 EXTRA_DIST += docs/cli.md
 

@@ -104,6 +104,7 @@ static ad_status make_context(cli *c)
     c->diagnostics = ad_diagnostics_new();
     find_zoo(c);
     if (!c->ctx || !c->diagnostics) return AD_FAIL(&c->error, ENOMEM, "out of memory");
+    for (int i = 0; i < c->asked.ops.n; i++) AD_TRY(ad_ctx_load_ops(c->ctx, c->asked.ops.item[i]));
     return ad_ctx_error(c->ctx)->status;
 }
 

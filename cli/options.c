@@ -14,6 +14,7 @@ const cli_option cli_options[] = {
     { "set", 's', CLI_LIST, AT(set), "KEY=VALUE", "a key of the configuration (adze help config) or a parameter of the model; may be repeated" },
     { "profile", 0, CLI_TEXT, AT(profile), "NAME", "a set of parameters from the model file, such as tiny" },
     { "zoo", 0, CLI_TEXT, AT(zoo), "DIR", "folder of the zoo:NAME models" },
+    { "ops", 0, CLI_LIST, AT(ops), "FILE.so", "ops of your own from a shared object, checked before they are used (docs/add-an-op.md); may be repeated" },
     { "lenient", 0, CLI_FLAG, AT(lenient), NULL, "unknown keys and unused names in a model are warnings" },
     { "data", 0, CLI_TEXT, AT(data), "DIR", "folder of the data set, instead of the one that the configuration names" },
     { "run", 0, CLI_TEXT, AT(run), "NAME", "which run of an experiment that has several" },

@@ -66,7 +66,7 @@ static ad_status run(cli *c)
     return s;
 }
 
-static const char *const options[] = { "output", "samples", "checkpoint", "set", "zoo", "lenient", "json", NULL };
+static const char *const options[] = { "output", "samples", "checkpoint", "set", "zoo", "ops", "lenient", "json", NULL };
 static const char *const examples[] = { "adze sample runs/a test:0 test:7 -n 16 -o pictures", "adze sample runs/a crop.png -o pictures", NULL };
 
 const cli_command cli_sample = {

@@ -129,7 +129,7 @@ static ad_status run(cli *c)
     return s;
 }
 
-static const char *const options[] = { "output", "set", "profile", "run", "memory", "resume", "force", "stop-after", "dry-run", "zoo", "lenient", "json", NULL };
+static const char *const options[] = { "output", "set", "profile", "run", "memory", "resume", "force", "stop-after", "dry-run", "zoo", "ops", "lenient", "json", NULL };
 static const char *const examples[] = {
     "adze train zoo:phiseg --profile tiny -o runs/a", "adze train zoo:hpu_net -o runs/b --set train.steps=500 --set data.set=synthetic",
     "adze train experiment.yaml --run phiseg -o runs/c --resume", NULL

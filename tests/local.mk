@@ -15,3 +15,4 @@ include tests/fusion.mk
 include tests/tapes.mk
 include tests/explain.mk
 include tests/budget.mk
+include tests/own_ops.mk
