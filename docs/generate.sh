@@ -6,7 +6,8 @@ ops() {
     echo '# Operators'
     echo
     echo 'Printed from the op table by `sh docs/generate.sh build/cli/adze ops`. Weights are made and named by the model language; data'
-    echo 'operands are given in order, attributes as `name=value`.'
+    echo 'operands are given in order, attributes as `name=value`. Gradients that are not obvious are derived in `docs/derivations/`, listed in'
+    echo '[the book](book/README.md).'
     "$adze" help ops | while read -r name doc; do
         printf '\n## %s\n\n```\n' "$name"
         "$adze" help ops "$name"

@@ -7,7 +7,7 @@ for page in ops experiments; do
     rm -f docs-page.new docs-page.diff
 done
 cd "$srcdir" || exit 1
-for page in README.md CONTRIBUTING.md docs/*.md */README.md; do
+for page in README.md CONTRIBUTING.md docs/*.md docs/*/*.md */README.md; do
     case $page in docs/add-*) continue ;; esac   # these name files that the reader is about to write
     for name in $(grep -oE '`(autograd|ops|models|optim|datasets|metrics|formats|experiments|cli|tests|examples|bench|docs)/[A-Za-z0-9_./-]+\.(c|h|md|sh|py|yaml|mk)`' "$page" | tr -d '`'); do
         case $name in *NAME*) continue ;; esac
