@@ -1,7 +1,7 @@
 #!/bin/sh
 # book.sh - what the pages of docs/book quote is what the files say, every link leads somewhere, and nothing is missing in the contents.
 #
-# A block marked c, yaml, sh or output must stand, line by line, in a file that the page names in `..`; a line of three dots stands for
+# A block marked c, yaml or output must stand, line by line, in a file that the page names in `..`; a line of three dots stands for
 # lines left out. So a page cannot show code that has changed, or output that the tests have not compared.
 cd "$srcdir" || exit 1
 bad=0 pages=0
@@ -14,7 +14,7 @@ for page in docs/book/[0-9]*.md; do
         function trim(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
         function look() { if (part != "" && index(text, "\n" part) == 0) { print page ": line " NR ": in no file that the page names:"; print part; bad = 1 } part = "" }
         BEGIN { n = split(files, name, /[ \n]+/); for (i = 1; i <= n; i++) { text = text "\n"; while ((got = getline line < name[i]) > 0) text = text trim(line) "\n"; if (got < 0) { print page ": no file " name[i]; bad = 1 } } }
-        /^```(c|yaml|sh|output)$/ { on = 1; next }
+        /^```(c|yaml|output)$/ { on = 1; next }
         /^```/ { if (on) look(); on = 0; next }
         on { if (trim($0) == "...") look(); else part = part trim($0) "\n" }
         END { exit bad }' "$page" || bad=1

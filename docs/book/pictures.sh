@@ -1,12 +1,12 @@
 #!/bin/sh
-# pictures.sh - makes the pictures of the book from its examples: `sh docs/book/pictures.sh`, once the
-# examples are built (`make -C build examples/book/02_tape examples/book/07_checking examples/book/10_hierarchy`). Needs graphviz for the tape's graph; the samples take a
-# minute or two of training.
+# pictures.sh - makes the pictures of the book from its examples: `sh docs/book/pictures.sh`, once `make -C build cli/adze examples/book/02_tape
+# examples/book/07_checking examples/book/10_hierarchy` is done. Needs graphviz for the tape's graph; the samples take a minute or two.
 cd "$(dirname "$0")/../.." || exit 1
 book=build/examples/book images=docs/book/images
 
 $book/02_tape --dot | dot -Tsvg >$images/tape.svg
 sh examples/book/10_hierarchy.sh 1000 $images/samples.png
+build/cli/adze inspect examples/book/09_vae.yaml --memory --batch 16 --svg $images/memory.svg
 
 # Error of the difference quotients over the step, both as powers of ten.
 $book/07_checking --csv | awk -F, '

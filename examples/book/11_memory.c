@@ -2,7 +2,8 @@
  * 11_memory - what a training step keeps, for how long, and what it may make again.
  *
  * First the life of every value of a small net's step, as a chart: forward values live until the walk back has read them. Then the arena of
- * a net of 8 convolutions with batch norm under plans that do more and more, and the gradients, which no plan changes.
+ * a net of 8 convolutions with batch norm under plans that do more and more, the last two within a budget, and the gradients, which no
+ * plan changes.
  */
 #include <adze/adze.h>
 #include <stdio.h>
@@ -64,8 +65,8 @@ static int arena(ad_ctx *ctx, const char *name, const ad_plan_options *options, 
     ad_sha256_init(&s);
     for (int k = 0; k < WEIGHTS; k++) ad_sha256_add(&s, ad_program_data(p, g[k]), (size_t)ad_count(&kernel) * sizeof(float));
     ad_sha256_end(&s, hex);
-    printf("%-36s %5.1f MiB, %3d steps, %s\n", name, (double)ad_program_arena(p) / (1 << 20), ad_program_records(p),
-           !*first ? "gradients:" : strcmp(first, hex) == 0 ? "the same bits" : "other bits");
+    printf("%-36s %5.1f MiB, %3.0f M multiplications, %s\n", name, (double)ad_program_arena(p) / (1 << 20),
+           ad_program_macs(p) / 1e6, !*first ? "gradients:" : strcmp(first, hex) == 0 ? "the same bits" : "other bits");
     ad_program_free(p);
     ad_tape_free(t);
     return 0;
@@ -78,6 +79,8 @@ int main(void)
         { "buffers used again", { .no_recompute = true, .no_chains = true } },
         { "and elementwise records joined", { .no_recompute = true } },
         { "and cheap values made again", { 0 } },
+        { "in 2.5 MiB", { .memory = 2560 << 10 } },
+        { "in 2 MiB", { .memory = 2 << 20 } },
     };
     /* Plain instructions and one thread, because the scratch of fast kernels differs from machine to machine. */
     ad_ctx *ctx = ad_new(&(ad_options){ .threads = 1, .isa = AD_ISA_BASE, .isa_set = true });
