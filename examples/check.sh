@@ -1,8 +1,10 @@
 #!/bin/sh
 # check.sh - runs every example and compares what it prints with its recorded output. NAME.expected belongs to the script NAME.sh, which
 # finds the build in $BUILT and adze in $ADZE, or else to the program NAME. The scripts train. What they print was recorded with vector
-# instructions, whose rounding the plain kernels do not share: where there are none they only have to run. After a change that is meant to change a
-# number: srcdir=. abs_top_builddir=$PWD/build sh examples/check.sh record, then look at the difference and at the pages that quote it.
+# instructions, whose rounding the plain kernels do not share: where there are none they only have to run.
+#
+# After a change that is meant to change a number: srcdir=. abs_top_builddir=$PWD/build sh examples/check.sh record, then look at the
+# difference, and at the pages of docs/book that quote it.
 BUILT=$abs_top_builddir ADZE=$abs_top_builddir/cli/adze ADZE_ZOO=$srcdir/models/zoo OMP_WAIT_POLICY=passive
 export BUILT ADZE ADZE_ZOO OMP_WAIT_POLICY
 bad=0 n=0

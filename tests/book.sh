@@ -12,8 +12,17 @@ for page in docs/book/[0-9]*.md; do
     grep -q '^```output' "$page" || { echo "$page shows no output"; bad=1; }
     awk -v files="$files" -v page="$page" '
         function trim(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
-        function look() { if (part != "" && index(text, "\n" part) == 0) { print page ": line " NR ": in no file that the page names:"; print part; bad = 1 } part = "" }
-        BEGIN { n = split(files, name, /[ \n]+/); for (i = 1; i <= n; i++) { text = text "\n"; while ((got = getline line < name[i]) > 0) text = text trim(line) "\n"; if (got < 0) { print page ": no file " name[i]; bad = 1 } } }
+        function look() {
+            if (part != "" && index(text, "\n" part) == 0) { print page ": line " NR ": in no file that the page names:"; print part; bad = 1 }
+            part = ""
+        }
+        BEGIN {
+            for (i = split(files, name, /[ \n]+/); i > 0; i--) {
+                text = text "\n"
+                while ((got = getline line < name[i]) > 0) text = text trim(line) "\n"
+                if (got < 0) { print page ": no file " name[i]; bad = 1 }
+            }
+        }
         /^```(c|yaml|output)$/ { on = 1; next }
         /^```/ { if (on) look(); on = 0; next }
         on { if (trim($0) == "...") look(); else part = part trim($0) "\n" }

@@ -1,6 +1,7 @@
 #!/bin/sh
-# pictures.sh - makes the pictures of the book from its examples: `sh docs/book/pictures.sh`, once `make -C build cli/adze examples/book/02_tape
-# examples/book/07_checking examples/book/10_hierarchy` is done. Needs graphviz for the tape's graph; the samples take a minute or two.
+# pictures.sh - makes the pictures of the book from its examples: `sh docs/book/pictures.sh` after `make -C build cli/adze
+# examples/book/02_tape examples/book/07_checking examples/book/10_hierarchy`. Needs graphviz for the tape's graph; the samples take a
+# minute or two.
 cd "$(dirname "$0")/../.." || exit 1
 book=build/examples/book images=docs/book/images
 
@@ -13,10 +14,11 @@ $book/07_checking --csv | awk -F, '
     function x(h) { return 60 + (h + 12) * 40 }
     function y(e) { return 20 - e * 22 }
     function curve(name, colour, points, at) {
-        printf "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\"/>\n<text x=\"%g\" y=\"%g\" fill=\"%s\">%s</text>\n", points, colour, x(-1) + 8, at, colour, name
+        printf "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\"/>\n", points, colour
+        printf "<text x=\"%g\" y=\"%g\" fill=\"%s\">%s</text>\n", x(-1) + 8, at, colour, name
     }
     BEGIN { print "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"600\" height=\"320\" font-family=\"sans-serif\" font-size=\"13\">\n<rect width=\"600\" height=\"320\" fill=\"white\"/>" }
-    NR > 1 { one = one x($1) "," y($2) " "; central = central x($1) "," y($3) " "; last[1] = $2; last[2] = $3; if (NR == 2) { first[1] = y($2); first[2] = y($3) } }
+    NR > 1 { one = one x($1) "," y($2) " "; central = central x($1) "," y($3) " "; if (NR == 2) { first[1] = y($2); first[2] = y($3) } }
     END {
         for (e = 0; e >= -12; e -= 2) printf "<line x1=\"60\" x2=\"500\" y1=\"%g\" y2=\"%g\" stroke=\"#ddd\"/>\n<text x=\"52\" y=\"%g\" text-anchor=\"end\">1e%d</text>\n", y(e), y(e), y(e) + 4, e
         for (h = -12; h <= -1; h += 2) printf "<text x=\"%g\" y=\"302\" text-anchor=\"middle\">1e%d</text>\n", x(h), h

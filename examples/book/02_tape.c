@@ -1,9 +1,9 @@
 /*
  * 02_tape - a value that is read twice, and what a gradient costs.
  *
- * First u = x^2 feeds both sin(u) and u sin(u): its adjoint is a sum of two parts, and the walk prints it as it grows. Then the derivative of
- * a product x0 x1 .. x(n-1) by all n factors: the tape grows by a fixed multiple of its length, whatever n is. With --dot the first tape is
- * printed as a graph instead, gradient and all.
+ * First u = x^2 feeds both sin(u) and u sin(u): its adjoint is a sum of two parts, and the walk prints it as it grows. Then the
+ * derivative of a product x0 x1 .. x(n-1) by all n factors: the tape grows by a fixed multiple of its length, whatever n is. With
+ * --dot the first tape is printed as a graph instead, gradient and all.
  */
 #include <adze/adze.h>
 #include <math.h>

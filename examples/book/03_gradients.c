@@ -1,8 +1,8 @@
 /*
  * 03_gradients - a gradient is a value like any other: it can be differentiated again.
  *
- * Derivatives one to four of exp(sin x) by calling ad_gradients on its own result; then products J v and H v with Rosenbrock's function,
- * compared with its matrix written by hand; then Newton's method, whose matrix comes column by column from H v.
+ * Derivatives one to four of exp(sin x) by calling ad_gradients on its own result; then products J v and H v with Rosenbrock's
+ * function, compared with its matrix written by hand; then Newton's method, whose matrix comes column by column from H v.
  */
 #include <adze/adze.h>
 #include <math.h>

@@ -1,9 +1,9 @@
 /*
  * 04_broadcasting - shapes, and the adjoint of copying.
  *
- * A bias [C] added to an image [N,H,W,C] is copied N H W times, so its adjoint is a sum over as many pixels: the tape shows it. Then the
- * dot-product test: for a linear map A, the numbers <A x, u> and <x, A' u> are equal for all x and u. A' u is the gradient of <A x, u>
- * by x, so the test asks every linear op whether its gradient rule is its transpose.
+ * A bias [C] added to an image [N,H,W,C] is copied N H W times, so its adjoint is a sum over as many pixels: the tape shows it.
+ * Then the dot-product test: for a linear map A, the numbers <A x, u> and <x, A' u> are equal for all x and u. A' u is the
+ * gradient of <A x, u> by x, so the test asks every linear op whether its gradient rule is its transpose.
  */
 #include <adze/adze.h>
 #include <math.h>

@@ -1,8 +1,9 @@
 /*
- * 05_convolution - a convolution is a matrix with few different numbers in it, and its adjoint by the input is that matrix turned over.
+ * 05_convolution - a convolution is a matrix with few different numbers in it, and its adjoint by the input is that matrix turned
+ * over.
  *
- * The matrix of a convolution over one axis with stride 2 is read off by convolving unit vectors; the matrix of conv_by_input likewise.
- * Then the three readings of one sum: <g, conv(x, w)> = <x, conv_by_input(g, w)> = <w, conv_by_weight(x, g)>.
+ * The matrix of a convolution over one axis with stride 2 is read off by convolving unit vectors; the matrix of conv_by_input
+ * likewise. Then the three readings of one sum: <g, conv(x, w)> = <x, conv_by_input(g, w)> = <w, conv_by_weight(x, g)>.
  */
 #include <adze/adze.h>
 #include <stdio.h>

@@ -1,8 +1,9 @@
 /*
  * 06_batch_norm - the adjoint of normalisation, derived by the tape and derived by hand, and a mean that eats the digits.
  *
- * Batch norm of one channel is first written with subtraction, mean and square root, so that the walk finds the adjoint from the rules of these;
- * then as the op, whose rule is the formula. Both adjoints are orthogonal to the two changes that the output does not notice.
+ * Batch norm of one channel is first written with subtraction, mean and square root, so that the walk finds the adjoint from the
+ * rules of these; then as the op, whose rule is the formula. Both adjoints are orthogonal to the two changes that the output does
+ * not notice.
  */
 #include <adze/adze.h>
 #include <math.h>

@@ -1,8 +1,8 @@
 /*
  * 07_checking - how to check a gradient with differences: which step, which error, and what a kink does.
  *
- * f = exp(sin 3x) in double. The error of (f(x + h) - f(x - h)) / 2h falls with h^2 until rounding, which grows like 1/h, takes over; the error of
- * (f(x + h) - f(x)) / h falls only with h. With --csv the table is printed for the picture.
+ * f = exp(sin 3x) in double. The error of (f(x + h) - f(x - h)) / 2h falls with h^2 until rounding, which grows like 1/h, takes
+ * over; the error of (f(x + h) - f(x)) / h falls only with h. With --csv the table is printed for the picture.
  */
 #include <adze/adze.h>
 #include <math.h>

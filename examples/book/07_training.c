@@ -1,8 +1,8 @@
 /*
  * 07_training - why the loss goes down, when it does not, and where the weights should start.
  *
- * On f = (a^2 + 50 b^2) / 2 every method can be followed by hand: a step of size r multiplies a by 1 - r and b by 1 - 50 r. Then the spread of
- * the activations in a net of 20 layers, for weights that start too small, right and too large.
+ * On f = (a^2 + 50 b^2) / 2 every method can be followed by hand: a step of size r multiplies a by 1 - r and b by 1 - 50 r. Then
+ * the spread of the activations in a net of 20 layers, for weights that start too small, right and too large.
  */
 #include <adze/adze.h>
 #include <math.h>

@@ -1,9 +1,9 @@
 /*
  * 08_randomness - gradients through random numbers, and random numbers without a state.
  *
- * The derivative by m of the mean of z^2, z normal around m with deviation s, is 2 m. Two estimators of it from the same draws: through the draw
- * (z = m + s e, "reparameterised") and by the density ("score function"). Then what a draw is a function of, and that a training run gives the
- * same bits for any number of threads.
+ * The derivative by m of the mean of z^2, z normal around m with deviation s, is 2 m. Two estimators of it from the same draws:
+ * through the draw (z = m + s e, "reparameterised") and by the density ("score function"). Then what a draw is a function of, and
+ * that a training run gives the same bits for any number of threads.
  */
 #include <adze/adze.h>
 #include <math.h>

@@ -1,8 +1,9 @@
 /*
  * 09_elbo - the evidence lower bound of a model whose evidence is known.
  *
- * z ~ N(0, 1), x ~ N(a z, s^2) with s = 0.5, so that x ~ N(0, a^2 + s^2). The bound is maximised over a, and over m and v of
- * q(z | x) = N(m x, e^v). The true posterior is N(a x / (a^2 + s^2), s^2 / (a^2 + s^2)), which q can be: the gap between ln p(x) and the bound closes.
+ * z ~ N(0, 1), x ~ N(a z, s^2) with s = 0.5, so that x ~ N(0, a^2 + s^2). The bound is maximised over a, and over m and v of q(z
+ * | x) = N(m x, e^v). The true posterior is N(a x / (a^2 + s^2), s^2 / (a^2 + s^2)), which q can be: the gap between ln p(x) and
+ * the bound closes.
  */
 #include <adze/adze.h>
 #include <math.h>

@@ -1,8 +1,9 @@
 /*
  * 10_hierarchy - trains a model file from C and asks it who drew the outline: MODEL.yaml RUN STEPS [SHEET.png].
  *
- * The scenes come from a known law: a reader marks the lesion with one probability, and of those who do, some include a side lobe. So the
- * model's distribution can be held against the true one, pixel by pixel: how often is a pixel marked by fifty readers, and by fifty samples?
+ * The scenes come from a known law: a reader marks the lesion with one probability, and of those who do, some include a side
+ * lobe. So the model's distribution can be held against the true one, pixel by pixel: how often is a pixel marked by fifty
+ * readers, and by fifty samples?
  */
 #include <adze/adze.h>
 #include <math.h>

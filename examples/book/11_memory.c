@@ -1,9 +1,9 @@
 /*
  * 11_memory - what a training step keeps, for how long, and what it may make again.
  *
- * First the life of every value of a small net's step, as a chart: forward values live until the walk back has read them. Then the arena of
- * a net of 8 convolutions with batch norm under plans that do more and more, the last two within a budget, and the gradients, which no
- * plan changes.
+ * First the life of every value of a small net's step, as a chart: forward values live until the walk back has read them. Then
+ * the arena of a net of 8 convolutions with batch norm under plans that do more and more, the last two within a budget, and the
+ * gradients, which no plan changes.
  */
 #include <adze/adze.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /*
  * 12_wrong_ways - reverse mode in sixty lines, right, and wrong in the five ways in which it is usually wrong.
  *
- * The little tape below has three kinds of nodes on vectors. One walk serves all: `mistake` chooses what is done wrongly. Every result stands
- * beside the difference quotient, which knows nothing of tapes, and beside what adze says.
+ * The little tape below has three kinds of nodes on vectors. One walk serves all: `mistake` chooses what is done wrongly. Every
+ * result stands beside the difference quotient, which knows nothing of tapes, and beside what adze says.
  */
 #include <adze/adze.h>
 #include <math.h>
@@ -69,8 +69,8 @@ static void undo(tape *t, int at, mistake wrong)
     if (y->kind != EXP) contribute(b, gb, wrong);
 }
 
-/* Back from the last node. In order of the tape every reader of a node is undone before the node; the queue that starts at the result
- * and takes operands as it meets them has no such order: a node with a short and a long way to the result is undone after the short one. */
+/* Back from the last node. In order of the tape every reader of a node is undone before the node. The queue that starts at the result and
+ * takes operands as it meets them has no such order: a node with a short and a long way to the result is undone after the short one. */
 static void walk(tape *t, mistake wrong)
 {
     int queue[NODES] = { t->n - 1 }, n = 1;
@@ -97,7 +97,7 @@ static double run(const double *xb, mistake wrong, double *gradient)
     int loss = append(&t, ADD, u, p);
     double sum = 0;
     for (int i = 0; i < LEN; i++) sum += t.node[loss].value[i];
-    if (wrong == IN_PLACE)                          /* "the exponent is not needed any more": its factor u is overwritten by the product */
+    if (wrong == IN_PLACE)                          /* "u is not needed any more": the product is written over it */
         for (int i = 0; i < LEN; i++) t.node[u].value[i] = t.node[p].value[i];
     walk(&t, wrong);
     if (wrong == STALE) {                           /* a second step on the same values, without setting the leaves' adjoints to 0 */
