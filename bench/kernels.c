@@ -10,7 +10,6 @@
  */
 #define _DEFAULT_SOURCE
 
-#include <immintrin.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include <time.h>
 
 #include "ops/kernels/conv_winograd.h"
+#include "ops/kernels/limits.h"
 #include "ops/kernels/select.h"
 
 enum { MOST_ROUNDS = 99, KINDS = 3, MOST_JOBS = 2 * KINDS, HUGE = 2 << 20 };
@@ -47,52 +47,15 @@ static double median(double *v, int n)
     return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-/* ---- the peak: twelve independent chains of multiply-adds in registers; the empty assembly reads the result ---- */
-
-enum { PEAK_STEPS = 200000, CHAINS = 12 };
-
-__attribute__((target("avx512f"))) static void peak_avx512(void)
-{
-    __m512 c[CHAINS], x = _mm512_set1_ps(0.999f), y = _mm512_set1_ps(1e-3f);
-#pragma GCC unroll 12
-    for (int i = 0; i < CHAINS; i++)
-        c[i] = _mm512_set1_ps((float)i);
-    for (int k = 0; k < PEAK_STEPS; k++)
-#pragma GCC unroll 12
-        for (int i = 0; i < CHAINS; i++)
-            c[i] = _mm512_fmadd_ps(c[i], x, y);
-#pragma GCC unroll 12
-    for (int i = 1; i < CHAINS; i++)
-        c[0] = _mm512_add_ps(c[0], c[i]);
-    __asm__ volatile("" : : "v"(c[0]));
-}
-
-__attribute__((target("avx2,fma"))) static void peak_avx2(void)
-{
-    __m256 c[CHAINS], x = _mm256_set1_ps(0.999f), y = _mm256_set1_ps(1e-3f);
-#pragma GCC unroll 12
-    for (int i = 0; i < CHAINS; i++)
-        c[i] = _mm256_set1_ps((float)i);
-    for (int k = 0; k < PEAK_STEPS; k++)
-#pragma GCC unroll 12
-        for (int i = 0; i < CHAINS; i++)
-            c[i] = _mm256_fmadd_ps(c[i], x, y);
-#pragma GCC unroll 12
-    for (int i = 1; i < CHAINS; i++)
-        c[0] = _mm256_add_ps(c[0], c[i]);
-    __asm__ volatile("" : : "x"(c[0]));
-}
+enum { PEAK_STEPS = 200000 };
 
 /* GFLOP/s of all threads together. */
 static double peak(const options *o)
 {
-    double begin = seconds(o);
-#pragma omp parallel num_threads(o->threads)
-    {
-        if (o->isa == 2) peak_avx512();
-        else peak_avx2();
-    }
-    return 2e-9 * PEAK_STEPS * CHAINS * (o->isa == 2 ? 16 : 8) * o->threads / (seconds(o) - begin);
+    double begin = seconds(o), done = 0;
+#pragma omp parallel num_threads(o->threads) reduction(+ : done)
+    done += ad__limit_fma(o->isa, PEAK_STEPS);
+    return 2e-9 * done / (seconds(o) - begin);
 }
 
 /* ---- one kernel ---- */

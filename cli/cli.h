@@ -23,10 +23,10 @@ typedef struct cli_request {
     bool quiet, help, version, json;
     int64_t verbose, threads;
     int color, progress, isa_plus_1, winograd;
-    const char *output, *profile, *zoo, *checkpoint, *split, *save, *run, *program, *data, *svg, *memory;
+    const char *output, *profile, *zoo, *checkpoint, *split, *save, *run, *program, *data, *svg, *only, *memory;
     cli_list set, asserts, samples, ops;
-    bool resume, force, dry_run, lenient, all, expand, tape, dot;
-    int64_t batch, limit, stop_after, directions, weights, seed, order;
+    bool resume, force, dry_run, lenient, all, expand, tape, step, dot;
+    int64_t batch, repeat, from, to, limit, stop_after, directions, weights, seed, order;
     int format;
     cli_list arguments;
 } cli_request;
@@ -41,6 +41,7 @@ typedef struct cli {
     ad_ctx *ctx;                   /* made when a command that needs it starts */
     ad_diagnostics *diagnostics;
     bool color;                    /* of stderr */
+    int shown;                     /* records that adze trace has shown */
     ad_text words;                 /* the command line, for manifests */
     char libraries[160];           /* made by cli_origin */
 } cli;
@@ -128,6 +129,8 @@ ad_status cli_memory(cli *c, size_t *bytes);
 ad_status cli_set_memory(cli *c);
 /* Refuses "zoo:NAME" (or NAME) that is not in the zoo, with the nearest that is. */
 ad_status cli_check_zoo(cli *c, const char *ref);
+/* One run of zoo:NAME, a model file, an experiment (the one that --run names) or a run directory, which then is `*directory`, else NULL. */
+ad_status cli_open_run(cli *c, const char *ref, ad_experiment **x, int *i, ad_plan *plan, const char **directory);
 ad_status cli_open_model(cli *c, const char *ref, const char *profile, ad_model **m);
 /* A callback that shows what happens (see progress.c), with the flag that SIGINT and SIGTERM set. */
 typedef struct cli_progress cli_progress;

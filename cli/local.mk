@@ -14,10 +14,12 @@ cli_adze_SOURCES = \
 	cli/main.c \
 	cli/options.c \
 	cli/print.c \
+	cli/profile.c \
 	cli/progress.c \
 	cli/replay.c \
 	cli/sample.c \
 	cli/signals.c \
+	cli/trace.c \
 	cli/train.c \
 	cli/version.c \
 	cli/zoo.c

@@ -32,7 +32,7 @@ static ad_status run(cli *c)
     return s;
 }
 
-static const char *const options[] = { "zoo", "json", NULL };
+static const char *const options[] = { "zoo", "ops", "json", NULL };
 static const char *const examples[] = { "adze replay runs/a/nan-5187", NULL };
 
 const cli_command cli_replay = {

@@ -61,6 +61,18 @@ static ad_status choose(cli *c, const ad_experiment *x, int *chosen, ad_plan *pl
     return s;
 }
 
+ad_status cli_open_run(cli *c, const char *ref, ad_experiment **x, int *i, ad_plan *plan, const char **directory)
+{
+    struct stat st;
+    const ad_experiment_options o = cli_experiment_options(c);
+    char config[4096];
+    *directory = strncmp(ref, "zoo:", 4) != 0 && stat(ref, &st) == 0 && S_ISDIR(st.st_mode) ? ref : NULL;
+    snprintf(config, sizeof config, "%s/config.resolved.yaml", ref);
+    if (*directory) AD_TRY(ad_experiment_open(c->ctx, config, &o, c->diagnostics, x));
+    else AD_TRY(open_experiment(c, ref, x));
+    return choose(c, *x, i, plan);
+}
+
 static void print_result(const cli *c, const char *ref, const ad_plan *plan, const ad_trained_info *r)
 {
     char time_text[32];

@@ -151,6 +151,9 @@ ad_status ad__training_restore(ad__training *t, const char *directory);
 ad_status ad__training_save(ad__training *t, const char *directory, double seconds, char *path, size_t size);
 /* The next batch, forward, backward, update. AD_ENUMERIC: nothing was committed, the message names op, model line and items. */
 ad_status ad__training_step(ad__training *t);
+/* The next batch into the program's inputs, with the numbers of the step. */
+ad_status ad__training_feed(ad__training *t);
+const char *ad__objective_program(const ad_model *m);      /* NULL if there is none */
 /* The step in hand with every value checked: fails with the first that is not finite, and sets t->finding. */
 ad_status ad__training_look(ad__training *t);
 

@@ -164,6 +164,58 @@ typedef struct ad_replayed {
 /* Runs the step that a training run left in nan-STEP once more: same weights, inputs and random numbers. Nothing is written. */
 AD_API AD_CHECKED ad_status ad_replay(ad_ctx *borrowed, const char *directory, const ad_experiment_options *options, ad_replayed *out);
 
+/* ---- looking closely at one training step ---- */
+
+/* What the machine can do at best with the context's threads and instructions, measured now. */
+typedef struct ad_limits {
+    double flops, bytes;           /* a second: multiply-adds in registers count two; bytes read and written in memory */
+} ad_limits;
+AD_API AD_CHECKED ad_status ad_limits_measure(ad_ctx *ctx, ad_limits *out);
+
+/* Where the time of training steps goes. */
+typedef struct ad_profile {
+    int64_t steps, batch;          /* steps measured */
+    int records;                   /* of the plan */
+    double seconds;                /* of one step in the program, a mean; the rows have those of all steps */
+    ad_limits limits;              /* the best of those measured between the steps */
+    int n_ops, n_lines;
+    ad_profile_row *ops, *lines;   /* slowest first */
+    void *owner;                   /* of the places in the rows */
+} ad_profile;
+/* Trains run i for a few steps (0: 5), after one that is not measured; nothing is written. `directory` (may be NULL) is a run whose latest
+ * checkpoint gives the weights. */
+AD_API AD_CHECKED ad_status ad_profile_step(ad_experiment *x, int i, const char *directory, int64_t steps, ad_profile *out);
+AD_API void ad_profile_fini(ad_profile *p);
+
+/* An adjoint, as far as it is shown. */
+#define AD_SHOWN 4
+typedef struct ad_seen {
+    const char *operand;           /* its name in the op; of an output "out", or the output's own */
+    const ad_tensor *of;           /* the value whose adjoint it is */
+    bool wanted;                   /* there is one: a weight depends on it and the loss on it */
+    bool added;                    /* to an adjoint that came from a later record */
+    double least, largest, mean;
+    int64_t bad;                   /* elements that are not finite; the three above are of the others */
+    double first[AD_SHOWN];        /* elements */
+} ad_seen;
+
+/* One record walked back over. */
+typedef struct ad_traced {
+    int record, first, last;       /* it, and the records that its rule appended: first to last - 1 */
+    ad_record_info info;
+    const ad_seen *out, *in;       /* adjoints coming in and going out: info.n_out and info.n_in of them */
+} ad_traced;
+
+typedef struct ad_trace_options {
+    const char *directory;         /* a run whose latest checkpoint gives the weights; NULL: as initialised */
+    int from, to;                  /* records from `from` back to `to`; from 0: from the loss */
+    const char *only;              /* records of this op, or with this text in their path; NULL: all */
+    bool (*show)(void *arg, const ad_traced *r);   /* false ends the walk */
+    void *arg;
+} ad_trace_options;
+/* The reverse walk of one training step over the next batch of the run's data, one record at a time, with values. */
+AD_API AD_CHECKED ad_status ad_trace(ad_experiment *x, int i, const ad_trace_options *options);
+
 /* ---- trained models ---- */
 
 typedef struct ad_trained ad_trained;

@@ -10,10 +10,12 @@ libcore_la_SOURCES += \
 	experiments/failure.c \
 	experiments/feed.c \
 	experiments/keys.c \
+	experiments/profile.c \
 	experiments/run_folder.c \
 	experiments/sampler.c \
 	experiments/sheet.c \
 	experiments/table.c \
+	experiments/trace.c \
 	experiments/trained.c \
 	experiments/trainer.c \
 	experiments/training.c

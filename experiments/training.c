@@ -63,7 +63,7 @@ static ad_status add_schedules(ad__training *t)
     return AD_OK;
 }
 
-static const char *objective_program(const ad_model *m)
+const char *ad__objective_program(const ad_model *m)
 {
     ad_model_program p;
     for (int i = 0; ad_model_program_at(m, i, &p); i++)
@@ -95,7 +95,7 @@ static ad_status build_program(ad__training *t)
 {
     const ad__config *c = &t->plan->config;
     const ad_clip clip = { c->clip_value, c->clip_norm };
-    const char *name = objective_program(t->model);
+    const char *name = ad__objective_program(t->model);
     if (!name) return AD_FAIL(t->error, EUSAGE, "%s has no objective, so it cannot be trained", ad_model_name(t->model));
     t->tape = ad_tape_new(t->x->ctx, AD_F32);
     if (!t->tape) return AD_ENOMEM;
@@ -220,7 +220,7 @@ static ad_status name_items(ad__training *t)
     return AD_FAIL(t->error, ENUMERIC, "%.2900s\n  items     %s (image/reader)", message, items);
 }
 
-ad_status ad__training_step(ad__training *t)
+ad_status ad__training_feed(ad__training *t)
 {
     const ad__config *c = &t->plan->config;
     AD_TRY(ad_loader_next(t->error, t->loader, &t->batch));
@@ -228,7 +228,13 @@ ad_status ad__training_step(ad__training *t)
     feed_scalars(t);
     t->lr = c->lr * ad_schedule_at(t->rate, t->step);
     ad_optim_set(t->optim, t->program, t->step, t->lr);
-    ad_status s = ad_run(t->program, &(ad_run_options){ .seed = (uint64_t)c->seed, .step = (uint64_t)t->step });
+    return AD_OK;
+}
+
+ad_status ad__training_step(ad__training *t)
+{
+    AD_TRY(ad__training_feed(t));
+    ad_status s = ad_run(t->program, &(ad_run_options){ .seed = (uint64_t)t->plan->config.seed, .step = (uint64_t)t->step });
     if (s == AD_ENUMERIC) s = ad__training_look(t);
     if (s == AD_ENUMERIC) s = name_items(t);
     AD_TRY(s);

@@ -61,7 +61,7 @@ shows 'adze help TOPIC' help
 shows 'train.steps' help config
 shows 'stride' help ops conv
 shows 'convolution' help ops
-for command in train sample evaluate compare inspect gradcheck replay zoo help; do
+for command in train sample evaluate compare inspect gradcheck trace profile replay zoo help; do
     shows "  $command " help
     shows "usage: adze $command" help $command
     shows '--threads N' help $command
@@ -123,6 +123,23 @@ shows 'memory' inspect zoo:phiseg --profile tiny --memory --batch 2 --svg memory
 grep -q '^<svg ' memory.svg && grep -q '</svg>' memory.svg && grep -q '>backward</text>' memory.svg &&
     grep -q 'peak [0-9.]* MiB at step [0-9]*' memory.svg && grep -q '>line [0-9]*: posterior/h\[0,1\]/cbr/conv</text>' memory.svg ||
     fail "the picture of the memory lacks its phases, peak or labels"
+small='--profile tiny --set data.set=synthetic --set train.batch=1 --set data.options=train=8,val=2,test=2'
+# shellcheck disable=SC2086
+{
+shows 'limits: ' profile zoo:phiseg $small --repeat 1
+grep -qE '^conv +[0-9]+ +[0-9.]+ +[0-9.]+ % +0 % +[0-9.]+ +[0-9]+ % ' out && grep -qE '^phiseg.yaml:43 +[0-9]+ ' out && grep -q '^(no line) .*weights$' out ||
+    fail "adze profile lacks an op, a line or the weights"
+shows '"of_peak": ' profile zoo:phiseg $small --repeat 1 --json
+shows 'back over ' trace zoo:phiseg $small --only kl_normal
+shows 'back over 30  channel_affine  posterior/h[2,1]/cbr/batch_norm' trace zoo:phiseg $small --from 30 --to 29
+grep -qE '^  in   out      posterior/h\[2,1\]/cbr/batch_norm #30 \[1,16,16,32\]: between -?[0-9.e-]+ and [0-9.e-]+, mean ' out &&
+    grep -qE '^  to   shift    posterior/h\[2,1\]/cbr/batch_norm.shift \[32\]: between ' out && [ "$(grep -c '^back' out)" = 2 ] ||
+    fail "adze trace does not show the adjoints of records 30 and 29"
+printf '\nq\n' | "$adze" trace zoo:phiseg $small --step >out 2>err
+[ "$(grep -c '^back' out)" = 2 ] || fail "adze trace --step does not wait for lines"
+refused 2 'the walk meets no such record; adze inspect zoo:phiseg --tape' trace zoo:phiseg $small --only nothing_is_called_so
+refused 2 "--repeat: '0' is not an integer" profile zoo:phiseg --repeat 0
+}
 refused 2 "--svg goes with --memory" inspect zoo:phiseg --svg x.svg
 refused 2 "--json goes with the tables and with --tape" inspect zoo:phiseg --memory --json
 refused 5 "none/x.svg" inspect zoo:phiseg --profile tiny --memory --svg none/x.svg

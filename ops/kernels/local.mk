@@ -26,7 +26,7 @@ kernel_files_fast = \
 	ops/kernels/conv_winograd_weight.c \
 	ops/kernels/gemm_fast.c
 
-libcore_la_SOURCES += ops/kernels/conv_view.c ops/kernels/conv_winograd_fits.c ops/kernels/select.c
+libcore_la_SOURCES += ops/kernels/conv_view.c ops/kernels/conv_winograd_fits.c ops/kernels/limits.c ops/kernels/select.c
 headers_kernels = \
 	ops/kernels/conv_chunks.h \
 	ops/kernels/conv_fill.h \
@@ -39,6 +39,7 @@ headers_kernels = \
 	ops/kernels/element_kernels.h \
 	ops/kernels/element_map.h \
 	ops/kernels/kernels.h \
+	ops/kernels/limits.h \
 	ops/kernels/norm_kernels.h \
 	ops/kernels/select.h \
 	ops/kernels/simd.h \
