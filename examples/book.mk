@@ -28,7 +28,7 @@ EXTRA_DIST += tests/book.sh examples/book/02_tape.expected examples/book/03_grad
 	examples/book/09_vae.yaml examples/book/09_vae.sh examples/book/09_vae.expected examples/book/10_hierarchy.yaml \
 	examples/book/10_hierarchy.sh examples/book/10_hierarchy.expected examples/book/10_compare.yaml \
 	examples/book/11_memory.expected examples/book/12_wrong_ways.expected
-EXTRA_DIST += docs/book/README.md docs/book/01_one_neuron.md docs/book/02_tape.md docs/book/03_gradients.md docs/book/04_broadcasting.md \
+EXTRA_DIST += docs/book/README.md docs/book/answers.md docs/book/01_one_neuron.md docs/book/02_tape.md docs/book/03_gradients.md docs/book/04_broadcasting.md \
 	docs/book/05_convolution.md docs/book/06_batch_norm.md docs/book/07_training.md docs/book/08_randomness.md docs/book/09_vae.md \
 	docs/book/10_hierarchy.md docs/book/11_memory.md docs/book/12_wrong_ways.md docs/book/pictures.sh docs/book/images/tape.svg docs/book/images/differences.svg \
 	docs/book/images/memory.svg docs/book/images/samples.png
