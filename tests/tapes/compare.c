@@ -1,5 +1,5 @@
 /*
- * compare.c - one tape in many ways: define-by-run, every plan, all threads and instruction sets, record by record with plain kernels.
+ * compare.c - one tape in many ways: define-by-run, every plan, less memory, all threads and instruction sets, record by record with plain kernels.
  */
 #include "tests/tapes/compare.h"
 
@@ -128,8 +128,8 @@ static bool run_program(suite *s, built *b, ad_program *p, bits *first, const ch
     return strcmp(hash, first->hash) == 0 || disagree(s, "%s, %s: weights, state or optimiser differ after the step", where, how);
 }
 
-/* Twice: a second run must not depend on what the first left in memory. */
-static bool by_plan(suite *s, built *b, bits *first, const char *where, int plan)
+/* Twice: a second run must not depend on what the first left in memory. *arena is what it takes. */
+static bool by_plan(suite *s, built *b, bits *first, const char *where, int plan, size_t *arena)
 {
     ad_program *p = NULL;
     ad_plan_options o = plans[plan].plan;
@@ -137,7 +137,31 @@ static bool by_plan(suite *s, built *b, bits *first, const char *where, int plan
     if (ad_compile(b->tape, b->n_wanted, b->wanted, &o, &p) != AD_OK)
         return disagree(s, "%s, %s: not compiled: %s", where, plans[plan].name, ad_ctx_message(ad_tape_ctx(b->tape)));
     bool same = run_program(s, b, p, first, where, plans[plan].name) && run_program(s, b, p, first, where, plans[plan].name);
+    *arena = ad_program_arena(p);
     ad_program_free(p);
+    return same;
+}
+
+/* The same plan in less memory, where that can be. */
+static bool in_less_memory(suite *s, built *b, bits *first, int plan, size_t arena)
+{
+    bool same = true;
+    for (int tenths = 9; same && tenths > 4; tenths -= 2) {
+        ad_program *p = NULL;
+        ad_plan_options o = plans[plan].plan;
+        char how[96];
+        o.guard = b->loss;
+        o.memory = arena / 10 * (size_t)tenths + 1;
+        snprintf(how, sizeof how, "%s in %zu of %zu bytes", plans[plan].name, o.memory, arena);
+        ad_status status = ad_compile(b->tape, b->n_wanted, b->wanted, &o, &p);
+        ad_error_clear(ad_ctx_error(s->ctx[FAST]));
+        if (status == AD_EUSAGE) break;
+        s->budgets++;
+        same = status == AD_OK || disagree(s, "%s: %s", how, ad_status_text(status));
+        same = same && (ad_program_arena(p) <= o.memory || disagree(s, "%s: takes %zu", how, ad_program_arena(p)));
+        same = same && run_program(s, b, p, first, how, "once") && run_program(s, b, p, first, how, "twice");
+        ad_program_free(p);
+    }
     return same;
 }
 
@@ -242,11 +266,12 @@ static bool by_plain_kernels(suite *s, built *b)
 static bool others_agree(suite *s, const recipe *r, int from, int to, bits *first)
 {
     bool same = true;
+    size_t arena;
     for (int i = from; same && i < to; i++) {
         built b;
         same = build(&b, s->ctx[i], r) || disagree(s, "%s: not recorded: %s", contexts[i].name, ad_ctx_message(s->ctx[i]));
         if (same && i == from && from == BASE) same = by_run(s, &b, first, contexts[i].name);
-        same = same && by_plan(s, &b, first, contexts[i].name, WHOLE_PLAN);
+        same = same && by_plan(s, &b, first, contexts[i].name, WHOLE_PLAN, &arena);
         built_free(&b);
     }
     return same;
@@ -259,7 +284,11 @@ bool tape_agrees(suite *s, const recipe *r)
     bool same = build(&b, s->ctx[FAST], r) || disagree(s, "not recorded: %s", ad_ctx_message(s->ctx[FAST]));
     if (same) s->records += ad_tape_count(b.tape);
     same = same && by_run(s, &b, &first, contexts[FAST].name) && by_plain_kernels(s, &b);
-    for (int i = 0; same && i < PLANS; i++) same = by_plan(s, &b, &first, contexts[FAST].name, i);
+    for (int i = 0; same && i < PLANS; i++) {
+        size_t arena;
+        same = by_plan(s, &b, &first, contexts[FAST].name, i, &arena);
+        if (same && !plans[i].plan.no_reuse) same = in_less_memory(s, &b, &first, i, arena);
+    }
     built_free(&b);
     same = same && others_agree(s, r, FAST + 1, BASE, &first);
     bits_free(&first);

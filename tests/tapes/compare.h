@@ -10,7 +10,7 @@ enum { FAST, FAST_TWO, FAST_THREE, FAST_SEVEN, AVX2, AVX2_THREE, BASE, BASE_THRE
 typedef struct suite {
     ad_ctx *ctx[CONTEXTS];
     char text[4608];              /* what disagrees */
-    int64_t records, compared;    /* of tapes; against plain kernels */
+    int64_t records, compared, budgets;   /* of tapes; against plain kernels; plans in less memory */
     bool seen[MAX_OPS];           /* ops of the table that were on some tape */
 } suite;
 

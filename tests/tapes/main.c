@@ -114,8 +114,8 @@ int main(int argc, char **argv)
         failures += !check(&s, &a, a.seed + (uint64_t)done);
         fflush(stdout);
     }
-    printf("random tapes: %ld of %ld agree (%lld records, %lld compared with plain kernels)\n", done - failures, done, (long long)s.records,
-           (long long)s.compared);
+    printf("random tapes: %ld of %ld agree (%lld records, %lld compared with plain kernels, %lld plans in less memory)\n", done - failures, done,
+           (long long)s.records, (long long)s.compared, (long long)s.budgets);
     bool whole = a.op || a.count < COUNT || wrong_ops_are_noticed();
     whole = whole && (a.op || done < 5 * COUNT || all_seen(&s));
     suite_stop(&s);
