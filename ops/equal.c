@@ -20,6 +20,8 @@ static const ad_sample samples[] = {
     { .name = "number", .n_in = 2, .in = { { 2, { 3, 5 } }, { 0 } } },
     { .name = "last axis", .n_in = 2, .in = { { 3, { 2, 3, 4 } }, { 1, { 4 } } } },
     { .name = "crossed", .n_in = 2, .in = { { 3, { 2, 1, 4 } }, { 2, { 3, 1 } } } },
+    /* The range holds one single-precision number. */
+    { .name = "all equal", .n_in = 2, .in = { { 2, { 3, 5 } }, { 2, { 3, 5 } } }, .lo = 0.5, .hi = 0.5 + 1e-12 },
     { .name = "unequal", .n_in = 2, .in = { { 2, { 3, 5 } }, { 2, { 3, 4 } } }, .want = AD_ESHAPE },
     { 0 }
 };

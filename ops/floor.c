@@ -11,6 +11,7 @@ static ad_status forward(const ad_call *c)
 }
 
 static const ad_sample samples[] = {
+    { .name = "several steps", .n_in = 1, .in = { { 2, { 3, 5 } } }, .lo = -3, .hi = 3 },
     { .name = "between", .n_in = 1, .in = { { 2, { 3, 5 } } }, .lo = 0.1, .hi = 0.9 },
     { 0 }
 };

@@ -16,3 +16,4 @@ include tests/tapes.mk
 include tests/explain.mk
 include tests/budget.mk
 include tests/own_ops.mk
+include tests/long.mk

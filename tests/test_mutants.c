@@ -16,48 +16,7 @@
 
 #include "autograd/gradcheck.h"
 #include "ops/ops.h"
-
-/* ---- ways to break a rule ---- */
-
-static ad_tensor *wrong_sign(ad_tape *t, ad_tensor *g) { return ad_neg(t, g); }
-static ad_tensor *one_percent(ad_tape *t, ad_tensor *g) { return ad_scale(t, g, 1.01); }
-static ad_tensor *dropped(ad_tape *t, ad_tensor *g) { return ad_scale(t, g, 0); }
-
-/* Every element gets what belongs to its neighbour. */
-static ad_tensor *off_by_one(ad_tape *t, ad_tensor *g)
-{
-    const ad_shape *s = ad_tensor_shape(g);
-    for (int axis = s->rank - 1; axis >= 0; axis--)
-        if (s->dim[axis] > 1) return ad_roll(t, g, axis, 1);
-    return g;
-}
-
-/* As if the rule had summed over an axis too many. */
-static ad_tensor *summed_too_far(ad_tape *t, ad_tensor *g)
-{
-    const ad_shape *s = ad_tensor_shape(g);
-    for (int axis = 0; axis < s->rank; axis++)
-        if (s->dim[axis] > 1) return ad_broadcast_to(t, ad_sum(t, g, &(const ad_ints){ 1, { axis } }, true), s);
-    return g;
-}
-
-static ad_tensor *last_one_lost(ad_tape *t, ad_tensor *g)
-{
-    const ad_shape *s = ad_tensor_shape(g);
-    int64_t n = ad_count(s);
-    if (n < 2) return g;
-    ad_tensor *flat = ad_reshape(t, g, &(ad_shape){ 1, { n } });
-    return ad_reshape(t, ad_pad(t, ad_slice(t, flat, 0, 0, n - 1), 0, 0, 1), s);
-}
-
-static const struct {
-    const char *name;
-    ad_tensor *(*f)(ad_tape *t, ad_tensor *g);   /* NULL: swapped with the next operand of the same shape */
-} ways[] = {
-    { "wrong sign", wrong_sign }, { "1 % too large", one_percent }, { "dropped", dropped }, { "off by one", off_by_one },
-    { "summed too far", summed_too_far }, { "last one lost", last_one_lost }, { "swapped", NULL },
-};
-enum { WAYS = sizeof ways / sizeof *ways };
+#include "tests/mutants.h"
 
 /* What the rule of the mutant at hand does; a rule has no argument of its own. */
 static struct {
@@ -81,7 +40,7 @@ static void broken(ad_grad *g)
     int i = mutant.operand;
     mutant.op->gradient(g);
     if (i >= g->n_in || !g->wanted[i] || !g->gin[i]) return;
-    if (ways[mutant.way].f) g->gin[i] = ways[mutant.way].f(g->tape, g->gin[i]);
+    if (mutant_ways[mutant.way].f) g->gin[i] = mutant_ways[mutant.way].f(g->tape, g->gin[i]);
     else swap(g, i);
 }
 
@@ -156,7 +115,7 @@ static bool mutate(const ad_op *op, int *survivors)
         ad_error_clear(ad_ctx_error(ctx));
     }
     if (real && !killed) {
-        print_error("%s: operand %d, %s: not noticed\n", op->name, mutant.operand, ways[mutant.way].name);
+        print_error("%s: operand %d, %s: not noticed\n", op->name, mutant.operand, mutant_ways[mutant.way].name);
         ++*survivors;
     }
     return real;
@@ -181,7 +140,7 @@ static void every_broken_rule_is_noticed(void **state)
         for (const ad_sample *s = (*op)->samples; s->name; s++)
             if (s->want == AD_OK && s->n_in > operands) operands = s->n_in;
         for (int i = 0; i < operands; i++)
-            for (int way = 0; way < WAYS; way++) {
+            for (int way = 0; way < MUTANT_WAYS; way++) {
                 mutant.op = *op;
                 mutant.operand = i;
                 mutant.way = way;
