@@ -1,7 +1,7 @@
 /*
  * budget.c - a program whose arena fits into a given number of bytes. Orders of steps are tried whose buffers stay below one limit
- * after the other, each a little lower (schedule.c), and their buffers are placed; the first whose arena fits is the cheapest and
- * becomes the program. The limits do not depend on the budget, so what one search calls the smallest arena, another one finds.
+ * after the other, each a little lower (schedule.c), and their buffers are placed; of those whose arena fits the cheapest becomes the
+ * program. The limits do not depend on the budget, so what one search calls the smallest arena, another one finds.
  */
 #include <math.h>
 #include <stdio.h>
@@ -11,11 +11,12 @@
 #include "autograd/internal.h"
 
 #define LOWER 0.97               /* a limit over the one before */
+#define FAR_ENOUGH 0.85          /* of the budget: limits below it cost more than one that was found */
 
 typedef struct search {
     ad_program *p;
     ad__flow flow;
-    ad__schedule schedule;
+    ad__schedule schedule, best;
     ad__lot *lots;
     int n_lots, cap_lots;
     int *latest;                 /* by value: lot, then value, that stands for it */
@@ -61,8 +62,8 @@ static bool make_lots(search *x)
     return true;
 }
 
-/* Most bytes that live at once, and unless that is above `enough` already, what they take when placed. */
-static bool measure(search *x, size_t enough)
+/* Most bytes that live at once, and what they take when placed. */
+static bool measure(search *x)
 {
     int end = x->schedule.n;
     int64_t *change = calloc((size_t)end + 2, sizeof *change), live = 0, most = 0;
@@ -79,8 +80,8 @@ static bool measure(search *x, size_t enough)
         if (live > most) most = live;
     }
     free(change);
-    x->live = x->bytes = (size_t)most;
-    return x->live > enough || ad__place_lots(x->n_lots, x->lots, &x->bytes);
+    x->live = (size_t)most;
+    return ad__place_lots(x->n_lots, x->lots, &x->bytes);
 }
 
 /* ---- a schedule becomes the program ---- */
@@ -147,12 +148,12 @@ static bool put_step(search *x, const ad__step *from, bool again, ad__step *s)
 static bool apply(search *x)
 {
     ad_program *p = x->p;
-    ad__step *steps = malloc(((size_t)x->schedule.n + 1) * sizeof *steps);
+    ad__step *steps = malloc(((size_t)x->best.n + 1) * sizeof *steps);
     bool *ran = calloc((size_t)p->n_steps + 1, sizeof *ran), ok = steps && ran;
     int n = 0;
     for (int v = 0; v < x->flow.n_values; v++) x->latest[v] = v;
-    for (; ok && n < x->schedule.n; n++) {
-        int step = x->schedule.step[n];
+    for (; ok && n < x->best.n; n++) {
+        int step = x->best.step[n];
         ok = put_step(x, &p->steps[step], ran[step], &steps[n]);
         ran[step] = true;
     }
@@ -176,30 +177,26 @@ static ad_status no_memory(const ad_program *p)
     return AD_FAIL(&p->ctx->error, ENOMEM, "plan: out of memory");
 }
 
-static ad_status as_it_stands(search *x)
+/* Tries the limits from `first` bytes down: the cheapest schedule that takes `enough` goes to x->best. Where none does, the limits are
+ * tried until there is no schedule, and *least is the fewest bytes that any takes, the one that was measured before among them. */
+static ad_status try_all(search *x, size_t first, size_t enough, size_t *least)
 {
-    bool found;
-    AD_TRY(ad__schedule_make(&x->flow, SIZE_MAX, &x->schedule, &found));
-    AD_ASSERT(found);
-    return measure(x, SIZE_MAX) ? AD_OK : no_memory(x->p);
-}
-
-/* Schedule number k below `first` bytes, measured as far as `enough` asks. */
-static ad_status attempt(search *x, size_t first, int k, size_t enough, bool *found)
-{
-    AD_TRY(ad__schedule_make(&x->flow, (size_t)((double)first * pow(LOWER, k)), &x->schedule, found));
-    return !*found || measure(x, enough) ? AD_OK : no_memory(x->p);
-}
-
-/* Fewest bytes that any schedule takes, from number `last` back. What lives at once grows on the way, which ends it. */
-static ad_status smallest(search *x, size_t first, int last, size_t *least)
-{
-    bool found = true;
-    *least = SIZE_MAX;
-    for (int k = last; found && k >= 0; k--) {
-        AD_TRY(attempt(x, first, k, *least, &found));
-        if (found && x->live >= *least) return AD_OK;
-        if (found && x->bytes < *least) *least = x->bytes;
+    bool any = true;
+    *least = x->bytes;
+    for (double limit = (double)first * LOWER; any && (x->best.n == 0 || limit > FAR_ENOUGH * (double)enough); limit *= LOWER) {
+        any = false;
+        for (ad__patience i = 0; i < AD__PATIENCES; i++) {
+            bool found;
+            AD_TRY(ad__schedule_make(&x->flow, (size_t)limit, i, &x->schedule, &found));
+            if (!found) continue;
+            any = true;
+            if (!measure(x)) return no_memory(x->p);
+            if (x->bytes < *least) *least = x->bytes;
+            if (x->bytes > enough || (x->best.n > 0 && x->best.cost <= x->schedule.cost)) continue;
+            ad__schedule swap = x->best;
+            x->best = x->schedule;
+            x->schedule = swap;
+        }
     }
     return AD_OK;
 }
@@ -223,18 +220,15 @@ static ad_status find(search *x, size_t memory)
 {
     ad_program *p = x->p;
     size_t scratch = ad__scratch_bytes(p), least, enough = memory > scratch ? memory - scratch : 0;
-    bool found = true;
-    AD_TRY(as_it_stands(x));
-    size_t first = x->live;
+    bool found;
+    AD_TRY(ad__schedule_make(&x->flow, SIZE_MAX, AD__LATER, &x->schedule, &found));
+    AD_ASSERT(found);
+    if (!measure(x)) return no_memory(p);
     p->again.without = x->bytes + scratch;
     if (x->bytes <= enough) return AD_OK;
-    for (int k = 1;; k++) {
-        AD_TRY(attempt(x, first, k, enough, &found));
-        if (found && x->bytes <= enough) return apply(x) ? AD_OK : no_memory(p);
-        if (found) continue;
-        AD_TRY(smallest(x, first, k - 1, &least));
-        return refuse(p, memory, least + scratch);
-    }
+    AD_TRY(try_all(x, x->live, enough, &least));
+    if (x->best.n == 0) return refuse(p, memory, least + scratch);
+    return apply(x) ? AD_OK : no_memory(p);
 }
 
 ad_status ad__plan_budget(ad_program *p, size_t memory)
@@ -246,6 +240,7 @@ ad_status ad__plan_budget(ad_program *p, size_t memory)
     ad_status s = x.latest ? find(&x, memory) : no_memory(p);
     ad__flow_fini(&x.flow);
     free(x.schedule.step);
+    free(x.best.step);
     free(x.lots);
     free(x.latest);
     return s;

@@ -9,7 +9,7 @@
 /* A byte read or written takes about as long as this many multiply-accumulates, when all cores want memory. */
 #define MACS_A_BYTE 8
 /* Buffers below this part of all are never given up: there are many of them, and together they are little. */
-#define SMALL_PART 32768
+#define SMALL_PART 131072
 
 /* The buffer of a value, -1 if it has none in the arena. */
 static int buffer_of(const ad_program *p, int value)

@@ -232,9 +232,12 @@ void ad__flow_fini(ad__flow *f);
 /* An order of steps. A step that occurs again is run again, and what reads its results later reads the latest, but for fixed ones. */
 typedef struct ad__schedule {
     int n, *step;
+    double cost;                 /* of what is run again */
 } ad__schedule;
-/* The order in which at most `limit` bytes of buffers live at once. `*found` is false if there is none. */
-ad_status ad__schedule_make(const ad__flow *f, size_t limit, ad__schedule *s, bool *found);
+/* How much it counts that a value is needed late when one is chosen to be given up: what it lives on, its root, nothing. */
+typedef enum ad__patience { AD__LATER, AD__LATER_ROOT, AD__ANY_TIME, AD__PATIENCES } ad__patience;
+/* An order in which at most `limit` bytes of buffers live at once; `*found` is false if none was found. */
+ad_status ad__schedule_make(const ad__flow *f, size_t limit, ad__patience patience, ad__schedule *s, bool *found);
 ad_status ad__plan_budget(ad_program *p, size_t memory);
 ad_status ad__chain_run(ad_program *p, const ad__step *s, ad_call *call, const ad_run_options *o);
 size_t ad__chain_thread_scratch(const ad__chain *c, ad_precision p);

@@ -7,14 +7,16 @@
  *
  *     (cost of making it again, and what was given up around it) / (its bytes * steps until it is needed)
  *
+ * or by the root of the steps, or without them: which of these is best depends on the model, so all are tried.
  * The cost of what is around, operands that would have to be made first and values that would be made from it, keeps those that stay
  * apart from each other: along a chain of layers every so many layers one is kept, and what lies between is made from it.
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "autograd/internal.h"
 
-#define MOST_RUNS 8              /* times the number of steps: beyond it a limit counts as too small */
+#define MOST_RUNS 4              /* times the number of steps: beyond it a limit counts as too small */
 #define MOST_AROUND 200          /* steps looked at when a value is judged */
 
 typedef struct frame {
@@ -25,6 +27,7 @@ typedef struct sim {
     const ad__flow *f;
     ad__schedule *s;
     size_t limit, live;
+    ad__patience patience;
     int now;                     /* the step of the program that is to run */
     bool *there, *counted;       /* by value: can be read; is among `live` */
     int *locks, *next;           /* by value: steps on the stack that read it; its first reader from now on, as a place in f->use */
@@ -116,6 +119,12 @@ static double cost_around(sim *m, int v)
     return cost;
 }
 
+static double lateness(const sim *m, int v)
+{
+    double steps = m->f->use[m->next[v]] - m->now + 1;
+    return m->patience == AD__LATER ? steps : m->patience == AD__LATER_ROOT ? sqrt(steps) : 1;
+}
+
 static bool give_one_up(sim *m)
 {
     const ad__flow *f = m->f;
@@ -123,7 +132,7 @@ static bool give_one_up(sim *m)
     int chosen = -1;
     for (int i = 0; i < m->n_loose; i++) {
         int v = m->loose[i];
-        double score = cost_around(m, v) / ((double)f->bytes[v] * (f->use[m->next[v]] - m->now + 1));
+        double score = cost_around(m, v) / ((double)f->bytes[v] * lateness(m, v));
         if (chosen >= 0 && (score > least || (score == least && v > chosen))) continue;
         least = score;
         chosen = v;
@@ -161,7 +170,8 @@ static bool run(sim *m, int step)
         m->there[v] = m->counted[v] = true;
     }
     for (int k = f->in_at[step]; k < f->in_at[step + 1]; k++) m->locks[f->in[k]]--;
-    if (step == m->now)
+    if (step != m->now) m->s->cost += f->cost[step];
+    else
         for (int k = f->in_at[step]; k < f->in_at[step + 1]; k++) m->next[f->in[k]]++;
     for (int k = f->in_at[step]; k < f->in_at[step + 1]; k++) release(m, f->in[k]);
     for (int k = 0; k < s->n_out; k++)
@@ -229,13 +239,14 @@ static void end(sim *m)
     free(m->seen);
 }
 
-ad_status ad__schedule_make(const ad__flow *f, size_t limit, ad__schedule *s, bool *found)
+ad_status ad__schedule_make(const ad__flow *f, size_t limit, ad__patience patience, ad__schedule *s, bool *found)
 {
-    sim m = { .f = f, .s = s, .limit = limit };
+    sim m = { .f = f, .s = s, .limit = limit, .patience = patience };
     bool ok = start(&m);
     if (!s->step) s->step = malloc((MOST_RUNS * (size_t)f->n_steps + 1) * sizeof *s->step);
     ok = ok && s->step;
     s->n = 0;
+    s->cost = 0;
     *found = ok && m.live <= limit;
     for (int i = 0; *found && i < f->n_steps; i++)
         *found = ad__moves_nothing(f->p, &f->p->steps[i]) ? append(&m, i) : advance(&m, i);
