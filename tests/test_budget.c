@@ -149,8 +149,9 @@ static void every_budget_gives_the_same_bits(void **state)
 
 enum { LAYERS = 10, CHANNELS = 16 };
 
-/* A batch norm whose statistics only the forward part reads; then layers with noise, dropout and reshapes, all with the same weights;
- * an update by momentum. */
+/* A batch norm whose statistics only the forward part reads; then layers with noise, dropout and reshapes, all with the same weights; at
+ * the end a product of two large weights, whose gradients are the first to be there and each depend on the other weight; updates by
+ * momentum. */
 typedef struct bed {
     ad_ctx *ctx;
     ad_params *params;
@@ -175,9 +176,12 @@ static void bed_init(bed *b, int threads)
     *b = (bed){ .ctx = ad_new(&(ad_options){ .threads = threads }) };
     b->params = ad_params_new(b->ctx, AD_F32);
     b->t = ad_tape_new(b->ctx, AD_F32);
-    ad_tensor *one = ad_fill(b->t, &channels, 1), *zero = ad_fill(b->t, &channels, 0), *g;
+    ad_tensor *one = ad_fill(b->t, &channels, 1), *zero = ad_fill(b->t, &channels, 0), *wrt[3], *g[3];
+    ad_optim_weight weights[3];
     ad_tensor *mean = parameter(b, "mean", &channels, AD_SLOT_STATE, 0), *var = parameter(b, "var", &channels, AD_SLOT_STATE, 1);
-    ad_tensor *w = parameter(b, "w", &kernel, AD_SLOT_PARAM, 0.3);
+    ad_tensor *w = wrt[0] = parameter(b, "w", &kernel, AD_SLOT_PARAM, 0.3);
+    wrt[1] = parameter(b, "left", &image, AD_SLOT_PARAM, 1);
+    wrt[2] = parameter(b, "right", &image, AD_SLOT_PARAM, 1);
     ad_tensor *h = ad_batch_norm(b->t, noise(b->t, &image, 1, 1), one, zero, mean, var, NULL);
     for (int l = 0; l < LAYERS; l++) {
         ad_tensor *y = ad_tanh(b->t, ad_conv(b->t, h, w, NULL, NULL));
@@ -186,9 +190,11 @@ static void bed_init(bed *b, int threads)
         h = ad_reshape(b->t, ad_exp(b->t, ad_scale(b->t, ad_reshape(b->t, y, &tokens), 0.3)), &image);
     }
     b->loss = ad_sum(b->t, ad_mul(b->t, h, noise(b->t, &image, 2, 1)), NULL, false);
-    ok(b->ctx, ad_gradients(b->t, b->loss, 1, &w, &g));
-    ok(b->ctx, ad_optim_new(ad_ctx_error(b->ctx), "sgd", "momentum=0.9", &(ad_clip){ 0, 10 }, &b->optim));
-    ok(b->ctx, ad_optim_record(b->optim, b->t, b->params, 1, &(ad_optim_weight){ w, g, 1, 1 }));
+    b->loss = ad_add(b->t, b->loss, ad_sum(b->t, ad_mul(b->t, ad_mul(b->t, wrt[1], wrt[2]), noise(b->t, &image, 3, 1)), NULL, false));
+    ok(b->ctx, ad_gradients(b->t, b->loss, 3, wrt, g));
+    for (int i = 0; i < 3; i++) weights[i] = (ad_optim_weight){ wrt[i], g[i], 1, 1 };
+    ok(b->ctx, ad_optim_new(ad_ctx_error(b->ctx), "sgd", "momentum=0.9", NULL, &b->optim));
+    ok(b->ctx, ad_optim_record(b->optim, b->t, b->params, 3, weights));
 }
 
 static void bed_fini(bed *b)
@@ -257,7 +263,6 @@ static void noise_state_and_updates_are_those_of_one_run(void **state)
             const outcome o = train(threads, least + least * (size_t)k / 6, k % 2 > 0);
             assert_true(o.arena <= least + least * (size_t)k / 6);
             assert_string_equal(o.hash, want.hash);
-            if (getenv("SHOW")) fprintf(stderr, "%d %d: %d %d\n", threads, k, o.draws, o.statistics);
             if (o.draws > draws) draws = o.draws;
             if (o.statistics > statistics) statistics = o.statistics;
         }
