@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Training steps and sampling of zoo models in adze and in PyTorch, interleaved in one run: medians and their ratios.
 
-    python3 bench/compare.py build/bench/step phiseg:12 [MODEL:BATCH..] [--rounds N] [--json FILE] [--svg FILE]
+    python3 bench/compare.py build/bench/step phiseg:12 [MODEL:BATCH[:MIB]..] [--rounds N] [--json FILE] [--svg FILE]
 
 For each model four processes take turns: adze; PyTorch as installed but with all cores (T0); PyTorch tuned (T1: AVX-512 BLAS, huge
-pages, an allocator that keeps its memory, OpenBLAS on the OpenMP threads of PyTorch itself), with and without channels-last, of which the faster counts. All start from the same weights;
-first losses, and logits at the means of the latents, must agree to 1e-4. A round in which the multiply-add probe of `step` falls below
-85 % of the best is dropped for everybody.
+pages, an allocator that keeps its memory, OpenBLAS on the OpenMP threads of PyTorch itself), with and without channels-last, of which
+the faster counts. All start from the same weights; first losses, and logits at the means of the latents, must agree to 1e-4. A round in
+which the multiply-add probe of `step` falls below 85 % of the best is dropped for everybody. MIB is a budget for the arena of adze's training step (adze train --memory).
 """
 import argparse
 import json
@@ -81,11 +81,11 @@ def interleave(children, word, rounds, label):
     return result
 
 
-def measure(step, model, batch, rounds, folder):
+def measure(step, model, batch, mib, rounds, folder):
     files = [os.path.join(folder, f) for f in ("weights.safetensors", "batch.safetensors")]
     profile = [line.split('"')[1] for line in twin_has(model, "PROFILE")]
     threads = str(os.cpu_count())
-    ours = Child([step, "zoo:" + model, batch] + files + profile)
+    ours = Child([step, "zoo:" + model, batch] + files + (profile or [""]) + ([mib] if mib else []))
     torch = [sys.executable, os.path.join(HERE, "torch_child.py"), model] + files
     children = dict(zip(SIDES, (ours, Child(torch + ["plain", threads]), Child(torch + ["plain", threads], TUNED),
                                 Child(torch + ["channels_last", threads], TUNED))))
@@ -94,8 +94,8 @@ def measure(step, model, batch, rounds, folder):
     samples = bool(twin_has(model, "    def sample"))
     if samples:
         agree(children, "mean")
-    row = {"model": model, "batch": int(batch), "threads": int(threads), "rounds": rounds, "parameters": ours.hello["parameters"],
-           "loss": agree(children, "loss"), "step": interleave(children, "step", rounds, model)}
+    row = {"model": model, "batch": int(batch), "budget": int(mib or 0), "threads": int(threads), "rounds": rounds,
+           "parameters": ours.hello["parameters"], "loss": agree(children, "loss"), "step": interleave(children, "step", rounds, model)}
     if samples:
         row["sample"] = interleave(children, "sample", rounds, model)
     for c in children.values():
@@ -114,7 +114,8 @@ def table(rows):
     yield "| | rounds kept | adze, s | T1, s | T0, s | T1 / adze | T0 / adze | adze, MiB | memory, adze / least of PyTorch |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for row in rows:
-        for word, what in (("step", f"training step, batch {row['batch']}"), ("sample", "16 samples of one image")):
+        budget = f", --memory {row['budget']}MiB" if row["budget"] else ""
+        for word, what in (("step", f"training step, batch {row['batch']}{budget}"), ("sample", "16 samples of one image")):
             if word not in row:
                 continue
             timed = row[word]
@@ -149,7 +150,7 @@ def picture(rows):
 def main():
     parser = argparse.ArgumentParser(description="adze beside PyTorch, interleaved in one run")
     parser.add_argument("step", help="build/bench/step")
-    parser.add_argument("models", nargs="+", metavar="MODEL:BATCH")
+    parser.add_argument("models", nargs="+", metavar="MODEL:BATCH[:MIB]")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", help="the figures, to a file")
     parser.add_argument("--svg", help="the ratios as a picture, to a file")
@@ -158,9 +159,9 @@ def main():
         sys.exit("bench/compare: no " + OPENBLAS + ": apt-get install libopenblas0-pthread libopenblas0-openmp")
     rows = []
     for item in given.models:
-        model, _, batch = item.partition(":")
+        model, batch, mib = (item.split(":") + ["", ""])[:3]
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(measure(os.path.abspath(given.step), model, batch or "12", given.rounds, folder))
+            rows.append(measure(os.path.abspath(given.step), model, batch or "12", mib, given.rounds, folder))
     print("\n".join(table(rows)))
     if given.json:
         with open(given.json, "w") as f:

@@ -1,5 +1,5 @@
 /*
- * step - adze's side of bench/compare.py: `step REF BATCH WEIGHTS BATCHFILE [PROFILE]` saves its starting weights, a batch and the noise of every
+ * step - adze's side of bench/compare.py: `step REF BATCH WEIGHTS BATCHFILE [PROFILE [MIB]]` saves its starting weights, a batch and the noise of every
  * site, then answers each word that it reads with one line of JSON:
  *
  *   loss    the training loss of the saved batch with the saved noise
@@ -29,6 +29,7 @@ typedef struct bench {
     ad_tensor *logits;             /* of `mean` */
     ad_optim *adam;
     int64_t batch, steps, profiled;          /* steps in all, and when the profile began */
+    size_t memory;                 /* budget of a training step's arena; 0: none */
     const char *weights_file, *batch_file;
 } bench;
 
@@ -127,7 +128,7 @@ static ad_status prepare_step(bench *b)
     for (int i = 0; i < n; i++) weights[i] = (ad_optim_weight){ wrt[i], grads[i], 1, 1 };
     AD_TRY(ad_optim_new(ad_ctx_error(b->ctx), "adam", "", NULL, &b->adam));
     AD_TRY(ad_optim_record(b->adam, t, b->params, n, weights));
-    AD_TRY(ad_compile(t, 1, &loss, &(ad_plan_options){ .guard = loss }, &b->step));
+    AD_TRY(ad_compile(t, 1, &loss, &(ad_plan_options){ .guard = loss, .memory = b->memory }, &b->step));
     free(grads);
     free(weights);
     fill(b->drawn, b->step);
@@ -230,10 +231,11 @@ static ad_status answer(bench *b, const char *word)
 
 int main(int argc, char **argv)
 {
-    if (argc < 5 || argc > 6) return fprintf(stderr, "usage: step REF BATCH WEIGHTS BATCHFILE [PROFILE]\n"), 2;
+    if (argc < 5 || argc > 7) return fprintf(stderr, "usage: step REF BATCH WEIGHTS BATCHFILE [PROFILE [MIB]]\n"), 2;
     bench b = { .ctx = ad_new(NULL), .batch = strtol(argv[2], NULL, 10), .weights_file = argv[3], .batch_file = argv[4] };
     char word[64];
-    ad_status s = prepare(&b, argv[1], argc > 5 ? argv[5] : NULL);
+    if (argc > 6) b.memory = (size_t)strtol(argv[6], NULL, 10) << 20;
+    ad_status s = prepare(&b, argv[1], argc > 5 && *argv[5] ? argv[5] : NULL);
     if (s == AD_OK) {
         ad_program_profile(b.step, true);
         printf("{\"parameters\": %lld, \"arena\": %zu}\n", (long long)ad_params_elements(b.params, AD_SLOT_PARAM), ad_program_arena(b.step));
