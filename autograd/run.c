@@ -1,4 +1,6 @@
 /* run.c - executing a program: no allocation, as often as wanted. */
+#include "config.h"
+
 #include <string.h>
 #include <time.h>
 

@@ -9,6 +9,8 @@
  *   profile the seconds of the steps since the last profile; the time by record and by op goes to the error stream
  *   probe   multiply-adds a second of one core, in GFLOP/s: how quiet the machine is
  */
+#define _POSIX_C_SOURCE 200809L
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
