@@ -7,6 +7,8 @@
  *
  * Two slots: while the caller works on one, the thread fills the other. A third serves ad_loader_at.
  */
+#include "config.h"
+
 #include "datasets/datasets.h"
 
 #include <pthread.h>
