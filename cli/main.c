@@ -154,6 +154,7 @@ int main(int argc, char **argv)
     free(c.asked.set.item);
     free(c.asked.asserts.item);
     free(c.asked.samples.item);
+    free(c.asked.ops.item);
     free(c.asked.arguments.item);
     return interrupted ? 128 + interrupted : ad_status_exit(s);
 }

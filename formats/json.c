@@ -281,7 +281,7 @@ ad_status ad__json_parse(ad_error *e, const char *what, size_t base, const char 
     if (s == AD_OK && peek(&r) != -1) s = refuse(&r, r.at, "more text behind the value; need exactly one value");
     if (r.plain) freelocale(r.plain);
     if (s == AD_OK) *root = &d->root;
-    else ad_json_free(&d->root);
+    else if (d) ad_json_free(&d->root);
     return s;
 }
 
