@@ -41,7 +41,6 @@ typedef struct cli {
     ad_ctx *ctx;                   /* made when a command that needs it starts */
     ad_diagnostics *diagnostics;
     bool color;                    /* of stderr */
-    int shown;                     /* records that adze trace has shown */
     ad_text words;                 /* the command line, for manifests */
     char libraries[160];           /* made by cli_origin */
 } cli;
@@ -107,6 +106,9 @@ const char *cli_budget(size_t budget, const ad_again *a, double macs, char text[
 void cli_note(const cli *c, const char *format, ...) AD_PRINTF(2, 3);
 /* Ends a JSON document, prints it and frees it. */
 void cli_json_print(ad_json_writer *w);
+/* An array of sizes; of a place path, file, line and column, as far as it has them. */
+void cli_json_shape(ad_json_writer *w, const char *key, const ad_shape *s);
+void cli_json_place(ad_json_writer *w, const ad_place *at);
 /* Prints a malloc'ed text and frees it; NULL is AD_ENOMEM. */
 ad_status cli_print_text(cli *c, char *taken);
 /* Paragraphs broken at `width` columns, each line behind `indent` spaces. */

@@ -96,10 +96,7 @@ static void json_row(ad_json_writer *w, ad_tape *t, const ad_program *p, int i, 
     ad_json_put_int(w, "record", i);
     ad_json_put_text(w, "op", r->op->name);
     ad_json_put_text(w, "inputs", inputs.data);
-    ad_json_open_array(w, "shape");
-    const ad_shape *s = ad_tensor_shape(r->out[0]);
-    for (int k = 0; k < s->rank; k++) ad_json_put_int(w, NULL, s->dim[k]);
-    ad_json_close(w);
+    cli_json_shape(w, "shape", ad_tensor_shape(r->out[0]));
     ad_json_put_int(w, "bytes", (int64_t)out_bytes(r, ad_tape_precision(t)));
     ad_json_put_number(w, "macs", ad_record_cost(t, i).macs);
     ad_json_put_text(w, "fate", fates[l.fate]);
@@ -113,12 +110,7 @@ static void json_row(ad_json_writer *w, ad_tape *t, const ad_program *p, int i, 
         ad_json_put_int(w, "offset", (int64_t)l.offset);
         ad_json_put_bool(w, "alias", l.alias);
     }
-    if (r->place && r->place->path) ad_json_put_text(w, "path", r->place->path);
-    if (r->place && r->place->line) {
-        ad_json_put_text(w, "file", r->place->file);
-        ad_json_put_int(w, "line", r->place->line);
-        ad_json_put_int(w, "column", r->place->column);
-    }
+    cli_json_place(w, r->place);
     ad_json_close(w);
     ad_text_free(&inputs);
 }

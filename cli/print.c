@@ -160,6 +160,22 @@ void cli_json_print(ad_json_writer *w)
     ad_text_free(&w->text);
 }
 
+void cli_json_shape(ad_json_writer *w, const char *key, const ad_shape *s)
+{
+    ad_json_open_array(w, key);
+    for (int k = 0; k < s->rank; k++) ad_json_put_int(w, NULL, s->dim[k]);
+    ad_json_close(w);
+}
+
+void cli_json_place(ad_json_writer *w, const ad_place *at)
+{
+    if (at && at->path) ad_json_put_text(w, "path", at->path);
+    if (!at || !at->line) return;
+    ad_json_put_text(w, "file", at->file);
+    ad_json_put_int(w, "line", at->line);
+    ad_json_put_int(w, "column", at->column);
+}
+
 ad_status cli_print_text(cli *c, char *taken)
 {
     if (!taken) return AD_FAIL(&c->error, ENOMEM, "out of memory for the text");

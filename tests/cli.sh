@@ -135,6 +135,14 @@ shows 'back over 30  channel_affine  posterior/h[2,1]/cbr/batch_norm' trace zoo:
 grep -qE '^  in   out      posterior/h\[2,1\]/cbr/batch_norm #30 \[1,16,16,32\]: between -?[0-9.e-]+ and [0-9.e-]+, mean ' out &&
     grep -qE '^  to   shift    posterior/h\[2,1\]/cbr/batch_norm.shift \[32\]: between ' out && [ "$(grep -c '^back' out)" = 2 ] ||
     fail "adze trace does not show the adjoints of records 30 and 29"
+shows '"op": "channel_affine"' trace zoo:phiseg $small --from 30 --to 29 --json
+tr -d ' \n' <out >flat
+grep -qE '^\{"run":"phiseg[^"]*","records":\[\{"record":30,"op":"channel_affine","path":"posterior/h\[2,1\]/cbr/batch_norm","file":"[^"]*","line":[0-9]+,"column":[0-9]+,"appends_first":[0-9]+,' flat &&
+    grep -qE '"in":\[\{"operand":"out","of":"posterior/h\[2,1\]/cbr/batch_norm","record":30,"shape":\[1,16,16,32\],"adjoint":true,"added":false,"least":-?[0-9.e-]+,"largest":[0-9.e-]+,"mean":[^,]+,"not_finite":0,"first":\[([^],]+,){3}[^],]+\]\}\],"to":' flat &&
+    grep -qE '"operand":"shift","of":"posterior/h\[2,1\]/cbr/batch_norm.shift","shape":\[32\]' flat && [ "$(grep -o '"appends_first"' flat | wc -l)" = 2 ] ||
+    fail "adze trace --json does not hold what the text shows of records 30 and 29"
+refused 2 '--step shows record by record and --json one document' trace zoo:phiseg $small --step --json
+refused 2 'the walk meets no such record' trace zoo:phiseg $small --only nothing_is_called_so --json
 printf '\nq\n' | "$adze" trace zoo:phiseg $small --step >out 2>err
 [ "$(grep -c '^back' out)" = 2 ] || fail "adze trace --step does not wait for lines"
 refused 2 'the walk meets no such record; adze inspect zoo:phiseg --tape' trace zoo:phiseg $small --only nothing_is_called_so
