@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "formats/formats.h"
 #include "models/model.h"
 
 #define MOST_SHOWN 20
@@ -178,48 +179,12 @@ const char *ad_nearest(const char *name, int n, const char *const *candidates)
 
 /* ---- text ---- */
 
-typedef struct writer {
-    char *text;
-    size_t n, size;
-    bool failed;
-} writer;
-
-static void put(writer *w, const char *text, size_t n)
+/* A malloc'ed text; NULL when memory is out. */
+static char *finish(ad_text *t)
 {
-    if (w->failed) return;
-    if (w->n + n + 1 > w->size) {
-        size_t size = (w->size + n + 1) * 2;
-        char *more = realloc(w->text, size);
-        if (!more) {
-            w->failed = true;
-            return;
-        }
-        w->text = more;
-        w->size = size;
-    }
-    memcpy(w->text + w->n, text, n);
-    w->text[w->n += n] = '\0';
-}
-
-static void print(writer *w, const char *format, ...) AD_PRINTF(2, 3);
-static void print(writer *w, const char *format, ...)
-{
-    char text[4096];
-    va_list arguments;
-    va_start(arguments, format);
-    int n = vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    put(w, text, n < (int)sizeof text ? (size_t)n : sizeof text - 1);
-}
-
-static char *finish(writer *w)
-{
-    if (w->failed) {
-        free(w->text);
-        return NULL;
-    }
-    if (!w->text) put(w, "", 0);
-    return w->text;
+    ad_text_bytes(t, "", 0);
+    if (t->failed) ad_text_free(t);
+    return t->data;
 }
 
 /* Columns a character takes on a terminal: East Asian wide forms and emoji take two, combining marks none. */
@@ -233,7 +198,7 @@ static int width(uint32_t c)
 }
 
 /* Writes the source line with tabs as blanks; *start and *columns say where on the terminal the marked characters are. */
-static void put_source(writer *w, const ad_diagnostic *d, int *start, int *columns)
+static void put_source(ad_text *t, const ad_diagnostic *d, int *start, int *columns)
 {
     int at = 0, character = 1;
     *start = -1;
@@ -243,8 +208,8 @@ static void put_source(writer *w, const ad_diagnostic *d, int *start, int *colum
         int n = ad__utf8(s, &c), wide = c == '\t' ? 8 - at % 8 : width(c);
         if (character == d->column) *start = at;
         if (character >= d->column && character < d->column + d->length) *columns += wide;
-        if (c == '\t') print(w, "%*s", wide, "");
-        else put(w, s, (size_t)n);
+        if (c == '\t') ad_text_add(t, "%*s", wide, "");
+        else ad_text_bytes(t, s, (size_t)n);
         at += wide;
         s += n;
         character++;
@@ -253,69 +218,64 @@ static void put_source(writer *w, const ad_diagnostic *d, int *start, int *colum
     if (*columns < 1) *columns = 1;
 }
 
-static void put_one(writer *w, const ad_diagnostic *d, bool color)
+static void put_one(ad_text *t, const ad_diagnostic *d, bool color)
 {
     const char *bold = color ? "\033[1m" : "",
                *red = color ? (d->severity == AD_SEVERITY_ERROR ? "\033[1;31m" : "\033[1;35m") : "";
     const char *plain = color ? "\033[0m" : "", *kind = d->severity == AD_SEVERITY_ERROR ? "error" : "warning";
-    if (d->line > 0) print(w, "%s%s:%d:%d: %s%s:%s %s", bold, d->file, d->line, d->column, red, kind, plain, d->message);
-    else print(w, "%s%s%s%s%s:%s %s", bold, d->file, *d->file ? ": " : "", red, kind, plain, d->message);
+    if (d->line > 0) ad_text_add(t, "%s%s:%d:%d: %s%s:%s %s", bold, d->file, d->line, d->column, red, kind, plain, d->message);
+    else ad_text_add(t, "%s%s%s%s%s:%s %s", bold, d->file, *d->file ? ": " : "", red, kind, plain, d->message);
     if (d->line > 0 && *d->source) {
         int start, columns;
-        print(w, "\n%5d | ", d->line);
-        put_source(w, d, &start, &columns);
-        print(w, "\n      | %*s%s^", start, "", red);
-        for (int i = 1; i < columns; i++) put(w, "~", 1);
-        print(w, "%s%s%s", plain, *d->hint ? " " : "", d->hint);
+        ad_text_add(t, "\n%5d | ", d->line);
+        put_source(t, d, &start, &columns);
+        ad_text_add(t, "\n      | %*s%s^", start, "", red);
+        for (int i = 1; i < columns; i++) ad_text_bytes(t, "~", 1);
+        ad_text_add(t, "%s%s%s", plain, *d->hint ? " " : "", d->hint);
     } else if (*d->hint) {
-        print(w, "; %s", d->hint);
+        ad_text_add(t, "; %s", d->hint);
     }
-    put(w, "\n", 1);
-    for (int i = 0; i < d->n_notes; i++) print(w, "      = note: %s\n", d->notes[i]);
+    ad_text_bytes(t, "\n", 1);
+    for (int i = 0; i < d->n_notes; i++) ad_text_add(t, "      = note: %s\n", d->notes[i]);
 }
 
 char *ad_diagnostics_text(const ad_diagnostics *d, bool color)
 {
-    writer w = { 0 };
+    ad_text t = { 0 };
     int errors = 0;
     for (int i = 0; i < d->n; i++) {
         const ad_diagnostic *one = &d->items[i]->d;
         if (one->severity == AD_SEVERITY_ERROR && errors++ >= MOST_SHOWN) continue;
-        put_one(&w, one, color);
+        put_one(&t, one, color);
     }
     const char *file = d->n ? d->items[0]->d.file : "";
-    if (d->errors > MOST_SHOWN) print(&w, "%d errors in %s, the first %d shown\n", d->errors, file, MOST_SHOWN);
-    else if (d->errors > 0 && *file) print(&w, "%d error%s in %s\n", d->errors, d->errors == 1 ? "" : "s", file);
-    return finish(&w);
-}
-
-static void put_quoted(writer *w, const char *before, const char *text)
-{
-    print(w, "%s\"", before);
-    for (const char *s = text; *s; s++) {
-        if (*s == '"' || *s == '\\') print(w, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20) print(w, "\\u%04x", *s);
-        else put(w, s, 1);
-    }
-    put(w, "\"", 1);
+    if (d->errors > MOST_SHOWN) ad_text_add(&t, "%d errors in %s, the first %d shown\n", d->errors, file, MOST_SHOWN);
+    else if (d->errors > 0 && *file) ad_text_add(&t, "%d error%s in %s\n", d->errors, d->errors == 1 ? "" : "s", file);
+    return finish(&t);
 }
 
 char *ad_diagnostics_json(const ad_diagnostics *d)
 {
-    writer w = { 0 };
-    put(&w, "[", 1);
+    ad_json_writer w = { 0 };
+    ad_text_add(&w.text, "[");
     for (int i = 0; i < d->n; i++) {
         const ad_diagnostic *o = &d->items[i]->d;
-        print(&w, "%s\n{\"severity\":\"%s\",\"line\":%d,\"column\":%d,\"length\":%d", i ? "," : "",
-              o->severity == AD_SEVERITY_ERROR ? "error" : "warning", o->line, o->column, o->length);
-        put_quoted(&w, ",\"file\":", o->file);
-        put_quoted(&w, ",\"code\":", o->code);
-        put_quoted(&w, ",\"message\":", o->message);
-        put_quoted(&w, ",\"hint\":", o->hint);
-        print(&w, ",\"notes\":[");
-        for (int k = 0; k < o->n_notes; k++) put_quoted(&w, k ? "," : "", o->notes[k]);
-        print(&w, "]}");
+        /* One object a line: the array around them is written here. */
+        ad_text_add(&w.text, "%s\n", i ? "," : "");
+        ad_json_open_object(&w, NULL);
+        ad_json_put_text(&w, "severity", o->severity == AD_SEVERITY_ERROR ? "error" : "warning");
+        ad_json_put_int(&w, "line", o->line);
+        ad_json_put_int(&w, "column", o->column);
+        ad_json_put_int(&w, "length", o->length);
+        ad_json_put_text(&w, "file", o->file);
+        ad_json_put_text(&w, "code", o->code);
+        ad_json_put_text(&w, "message", o->message);
+        ad_json_put_text(&w, "hint", o->hint);
+        ad_json_open_array(&w, "notes");
+        for (int k = 0; k < o->n_notes; k++) ad_json_put_text(&w, NULL, o->notes[k]);
+        ad_json_close(&w);
+        ad_json_close(&w);
     }
-    print(&w, "\n]\n");
-    return finish(&w);
+    ad_text_add(&w.text, "\n]\n");
+    return finish(&w.text);
 }
