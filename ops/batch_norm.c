@@ -8,7 +8,7 @@
  * and with S = sum gy, T = sum gy (x - mean) over the n values of a channel their adjoints add up to
  *   gshift = S,  gscale = invstd T,  gx = gain gy - gain (S + invstd^2 T (x - mean)) / n        (docs/derivations/batch_norm.md)
  */
-#include "ops/ops.h"
+#include "ops/batch_norm.h"
 
 extern const ad_op ad_op_batch_norm_statistics;
 
@@ -33,13 +33,6 @@ static ad_status parameter(ad_error *e, const void *attr, int n_in, const ad_sha
     *out = (ad_shape){ .rank = 1, .dim = { in[X].dim[in[X].rank - 1] } };
     return AD_OK;
 }
-
-static const ad_attr attrs[] = {
-    { "eps", AD_ATTR_FLOAT, offsetof(ad_batch_norm_attr, eps), 1e-5, 0, 1, .doc = "added to the variance" },
-    { "decay", AD_ATTR_FLOAT, offsetof(ad_batch_norm_attr, decay), 0.9, 0, 1, .doc = "of the running averages: how much of the old stays" },
-    { "training", AD_ATTR_BOOL, offsetof(ad_batch_norm_attr, training), 1, .doc = "statistics of the batch; else the running averages" },
-    { 0 }
-};
 
 static const ad_operand operands[] = {
     { .name = "x", .doc = "[N,..,C]" },
@@ -70,7 +63,7 @@ static const ad_sample samples[] = {
 const ad_op ad_op_batch_norm = {
     .name = "batch_norm", .doc = "normalisation of each channel by the statistics of the batch",
     .operands = operands, .n_out = 5, .outputs = outputs,
-    .attr_size = sizeof(ad_batch_norm_attr), .attrs = attrs,
+    .attr_size = sizeof(ad_batch_norm_attr), .attrs = ad__batch_norm_attrs,
     .expand = expand, .parameter = parameter, .samples = samples,
 };
 

@@ -10,6 +10,7 @@
  * Adjoints: d gain = invstd d scale + scale d invstd,  d invstd / d variance = -invstd^3 / 2,  d mean / dx = 1 / n,
  * d variance / dx = 2 (x - mean) / n, so all of them reach x by one channel_affine.
  */
+#include "ops/batch_norm.h"
 #include "ops/columns.h"
 
 #include <math.h>
@@ -128,7 +129,7 @@ static void gradient(ad_grad *g)
     if (g->wanted[VAR]) g->gin[VAR] = times(t, g->gout[NEW_VAR], a->decay);
 }
 
-static const ad_attr attrs[] = {
+const ad_attr ad__batch_norm_attrs[] = {
     { "eps", AD_ATTR_FLOAT, offsetof(ad_batch_norm_attr, eps), 1e-5, 0, 1, .doc = "added to the variance" },
     { "decay", AD_ATTR_FLOAT, offsetof(ad_batch_norm_attr, decay), 0.9, 0, 1, .doc = "of the running averages: how much of the old stays" },
     { "training", AD_ATTR_BOOL, offsetof(ad_batch_norm_attr, training), 1, .doc = "statistics of the batch; else the running averages" },
@@ -158,7 +159,7 @@ static const ad_sample samples[] = {
 const ad_op ad_op_batch_norm_statistics = {
     .name = "batch_norm_statistics", .doc = "mean, 1/std and gain of each channel, and its running averages",
     .operands = operands, .n_out = 5, .outputs = outputs,
-    .attr_size = sizeof(ad_batch_norm_attr), .attrs = attrs,
+    .attr_size = sizeof(ad_batch_norm_attr), .attrs = ad__batch_norm_attrs,
     .shape = shape, .forward = forward, .gradient = gradient, .scratch = scratch, .samples = samples,
     .commits = { { NEW_MEAN + 1, MEAN }, { NEW_VAR + 1, VAR } },
 };

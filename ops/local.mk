@@ -138,7 +138,7 @@ op_files_layers = \
 	ops/sine_position.c \
 	ops/unfold.c \
 	ops/upsample.c
-libcore_la_SOURCES += ops/attention_parts.c ops/attention_parts.h ops/columns.c ops/columns.h ops/computed.c ops/computed.h ops/grid.h ops/resample.c ops/resample.h ops/unfolded.c ops/unfolded.h ops/window.c ops/window.h
+libcore_la_SOURCES += ops/attention_parts.c ops/attention_parts.h ops/batch_norm.h ops/columns.c ops/columns.h ops/computed.c ops/computed.h ops/grid.h ops/resample.c ops/resample.h ops/unfolded.c ops/unfolded.h ops/window.c ops/window.h
 
 # updates of optimisers
 op_files_update = \
