@@ -3,44 +3,18 @@
  * and where the answer is known.
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "autograd/gradcheck.h"
-#include "ops/ops.h"
+#include "tests/op_samples.h"
 
 #define MOST (AD_MAX_OUTPUTS > AD_MAX_OPERANDS ? AD_MAX_OUTPUTS : AD_MAX_OPERANDS)
 
-static ad_ctx *ctx;
-
-static int start(void **state)
-{
-    ctx = ad_new(&(ad_options){ .threads = 1 });
-    return ctx ? 0 : -1;
-}
-
-static int stop(void **state)
-{
-    ad_ctx_free(ctx);
-    return 0;
-}
-
 /* ---- every op ---- */
 
-typedef struct pair {
-    const ad_op *op;
-    const ad_sample *sample;
-} pair;
-
 typedef struct line {
-    const pair *p;
+    const op_sample *p;
     ad_tape *tape;
     int n_wrt, n, wrt_index[AD_MAX_OPERANDS];
     ad_tensor *in[AD_MAX_OPERANDS], *wrt[AD_MAX_OPERANDS], *direction[AD_MAX_OPERANDS];
@@ -211,29 +185,15 @@ static void wrong_directions_are_refused(void **state)
     ad_tape_free(t);
 }
 
+static bool has_derivatives(const ad_op *op, const ad_sample *s)
+{
+    return s->want == AD_OK && !(op->flags & AD_STOPS_GRADIENT);
+}
+
 /* test_directional [OP]: all ops, or one. */
 int main(int argc, char **argv)
 {
-    size_t n = 2, max = 2;
-    for (const ad_op *const *op = ad_ops; *op; op++)
-        for (const ad_sample *s = (*op)->samples; s && s->name; s++) max++;
-    struct CMUnitTest *tests = calloc(max, sizeof *tests);
-    pair *pairs = calloc(max, sizeof *pairs);
-    char (*names)[96] = calloc(max, sizeof *names);
-    if (!tests || !pairs || !names) return 1;
-    tests[0] = (struct CMUnitTest)cmocka_unit_test(products_on_paper);
-    tests[1] = (struct CMUnitTest)cmocka_unit_test(wrong_directions_are_refused);
-    for (const ad_op *const *op = ad_ops; *op; op++)
-        for (const ad_sample *s = (*op)->samples; s && s->name; s++) {
-            if (s->want != AD_OK || ((*op)->flags & AD_STOPS_GRADIENT) || (argc > 1 && strcmp(argv[1], (*op)->name) != 0)) continue;
-            pairs[n] = (pair){ *op, s };
-            snprintf(names[n], sizeof names[n], "%s/%s", (*op)->name, s->name);
-            tests[n] = (struct CMUnitTest){ names[n], along_a_direction, NULL, NULL, &pairs[n] };
-            n++;
-        }
-    int failed = _cmocka_run_group_tests("derivatives along a direction", tests, n, start, stop);
-    free(tests);
-    free(pairs);
-    free(names);
-    return failed;
+    const struct CMUnitTest first[] = { cmocka_unit_test(products_on_paper), cmocka_unit_test(wrong_directions_are_refused) };
+    return run_op_samples("derivatives along a direction", 2, first, along_a_direction, has_derivatives, argc > 1 ? argv[1] : NULL, open_ctx,
+                          close_ctx);
 }

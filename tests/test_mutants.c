@@ -4,19 +4,13 @@
  * swapped) is none.
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "autograd/gradcheck.h"
-#include "ops/ops.h"
 #include "tests/mutants.h"
+#include "tests/op_samples.h"
 
 /* What the rule of the mutant at hand does; a rule has no argument of its own. */
 static struct {
@@ -45,8 +39,6 @@ static void broken(ad_grad *g)
 }
 
 /* ---- does it change anything? ---- */
-
-static ad_ctx *ctx;
 
 /* Gradients of a projection of the outputs by all inputs, one after the other, malloc'ed. */
 static double *gradients(const ad_op *op, const ad_sample *s, int64_t *count)
@@ -158,20 +150,8 @@ static void every_broken_rule_is_noticed(void **state)
     assert_true(mutants > 500);
 }
 
-static int start(void **state)
-{
-    ctx = ad_new(&(ad_options){ .threads = 1 });
-    return ctx ? 0 : -1;
-}
-
-static int stop(void **state)
-{
-    ad_ctx_free(ctx);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_broken_rule_is_noticed) };
-    return cmocka_run_group_tests_name("mutants", tests, start, stop);
+    return cmocka_run_group_tests_name("mutants", tests, open_ctx, close_ctx);
 }

@@ -7,22 +7,15 @@
  * when all reference cases passed. `test_mutants_forward --record` prints the file. An op without a line there is left out, unless --all.
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "autograd/gradcheck.h"
 #include "tests/mutants.h"
+#include "tests/op_samples.h"
 
 enum { MAX_LINES = 4000, NAME = 96 };
-
-static ad_ctx *ctx;
 
 typedef struct line {
     char op[NAME], sample[NAME];
@@ -278,8 +271,7 @@ static void read_lines(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_output_is_as_recorded), cmocka_unit_test(every_broken_output_is_noticed) };
-    ctx = ad_new(&(ad_options){ .threads = 1 });
-    if (!ctx) return 1;
+    if (open_ctx(NULL) != 0) return 1;
     int failed = 0;
     if (argc > 1 && strcmp(argv[1], "--record") == 0) record();
     else {
@@ -288,6 +280,6 @@ int main(int argc, char **argv)
         failed = cmocka_run_group_tests_name("broken outputs", tests, NULL, NULL);
     }
     free(lines);
-    ad_ctx_free(ctx);
+    close_ctx(NULL);
     return failed;
 }
