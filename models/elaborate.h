@@ -199,6 +199,8 @@ const ad__val *ad__wrong(ad__elab *x, ad__frame *f, const ad__expr *at, const ch
     AD_PRINTF(5, 6);
 void ad__wrong_at(ad__elab *x, ad__frame *f, const ad_document *doc, int line, int column, int length, const char *code,
                   const char *format, ...) AD_PRINTF(8, 9);
+/* The engine's message, which is ours to tell; the context is clean afterwards. */
+const char *ad__engine_message(ad__elab *x);
 void ad__trace(ad__elab *x, ad__frame *f);                  /* adds the notes to the last report */
 /* Says where the operands come from: "'up' is [B,64,64,64] (line 29)"; for the hint. */
 const char *ad__provenance(ad__elab *x, ad__frame *f, int n, ad__expr *const *exprs, const ad__val *const *values);
@@ -234,10 +236,6 @@ ad_tensor *ad__record_as(ad__elab *x, ad__frame *f, const ad__expr *e, const cha
 const char *ad__part(ad__elab *x, ad__frame *f, const char *name);
 /* Makes the records that follow belong to `e`; `part` as from ad__part. */
 void ad__place(ad__elab *x, ad__frame *f, const ad__expr *e, const char *part);
-/* The leaf of a weight or state: declared in a check, looked up in a recording. NULL after reporting. */
-ad_tensor *ad__weight_leaf(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__weight *want);
-/* The initialiser of a weight: what `init:` says of its path, else `standard`. False after reporting. */
-bool ad__resolve_init(ad__elab *x, ad__frame *f, const ad__expr *e, ad__weight *w, const char *standard);
 const ad__val *ad__expand(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__block_def *block, const ad__net *net,
                           const char *net_path);
 /* "h[2,1]": a target with its own index, else the loop variables around it. */
@@ -246,6 +244,13 @@ void ad__run_body(ad__elab *x, ad__frame *f, const ad__body *body);
 ad__local *ad__find_local(ad__frame *f, const char *name);
 ad__indexed *ad__find_indexed(ad__frame *f, const char *name);
 const ad__element *ad__find_element(const ad__indexed *n, int64_t index);
+
+/* ---- weights (weights.c) ---- */
+
+/* The leaf of a weight or state: declared in a check, looked up in a recording. NULL after reporting. */
+ad_tensor *ad__weight_leaf(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__weight *want);
+/* The initialiser of a weight: what `init:` says of its path, else `standard`. False after reporting. */
+bool ad__resolve_init(ad__elab *x, ad__frame *f, const ad__expr *e, ad__weight *w, const char *standard);
 
 /* ---- sites (sites.c) ---- */
 

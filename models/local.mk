@@ -34,5 +34,6 @@ libcore_la_SOURCES += \
 	models/statements.c \
 	models/trace.c \
 	models/value.c \
+	models/weights.c \
 	models/yaml.c
 include models/zoo/local.mk

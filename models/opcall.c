@@ -1,6 +1,6 @@
 /*
- * opcall.c - calls of ops: positional tensors are the data operands, keywords and other positional values the attributes, weights and
- * states are made and named here.
+ * opcall.c - calls of ops: positional tensors are the data operands, keywords and other positional values the attributes; weights and
+ * states are named here.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -24,15 +24,6 @@ typedef struct op_args {
     const char *sizes;                   /* "y=4, x=4": keywords of an op that takes named sizes */
     _Alignas(16) char attr[LARGEST_ATTR];
 } op_args;
-
-/* The engine's message, which is ours to tell; the context is clean afterwards. */
-static const char *engine_message(ad__elab *x)
-{
-    const char *text = ad__with_b(x, x->error->message);
-    if (x->error->status == AD_ENOMEM) longjmp(*x->pool->out, 1);
-    ad_error_clear(x->error);
-    return text;
-}
 
 static const ad_attr *find_attr(const ad_op *op, const char *name)
 {
@@ -241,58 +232,11 @@ static bool build_attrs(ad__elab *x, ad__frame *f, const ad__expr *e, op_args *a
     if (a->sizes) a->attrs[a->n_attrs++] = (ad_attr_value){ .name = "sizes", .kind = AD_VALUE_TEXT, .text = a->sizes };
     AD_ASSERT(a->op->attr_size <= LARGEST_ATTR);
     if (ad_attr_build(x->error, a->op, a->n_attrs, a->attrs, a->attr, &bad) == AD_OK) return true;
-    ad__wrong(x, f, bad >= 0 && a->attr_exprs[bad] ? a->attr_exprs[bad] : e, "attribute", "%s", engine_message(x));
+    ad__wrong(x, f, bad >= 0 && a->attr_exprs[bad] ? a->attr_exprs[bad] : e, "attribute", "%s", ad__engine_message(x));
     return false;
 }
 
 /* ---- weights ---- */
-
-ad_tensor *ad__weight_leaf(ad__elab *x, ad__frame *f, const ad__expr *e, const ad__weight *want)
-{
-    ad__weight *w = ad__find_weight(x->m, want->path);
-    if (!w && x->declare) {
-        ad_model *m = x->declare;
-        m->weights = ad__more(&m->pool, m->weights, m->n_weights, sizeof *m->weights);
-        w = &m->weights[m->n_weights++];
-        *w = *want;
-        w->path = ad__take_text(&m->pool, want->path);
-    }
-    if (!w) {
-        AD_FAIL(x->error, EINTERNAL, "no weight '%s' in the model", want->path);
-        return NULL;
-    }
-    if (!ad_shape_equal(&w->shape, &want->shape)) {
-        ad__wrong(x, f, e, "shared-shape", "'%s' is %s in this call, but the net's weight is %s", want->path,
-                  ad__shape(x, &want->shape), ad__shape(x, &w->shape));
-        ad_report_hint(x->d, "first used at line %d; all calls of a net share its weights", w->line);
-        return NULL;
-    }
-    int i = (int)(w - x->m->weights);
-    while (x->n_leaves <= i) {
-        x->leaves = ad__more(x->pool, x->leaves, x->n_leaves, sizeof *x->leaves);
-        x->leaves[x->n_leaves++] = NULL;
-    }
-    if (x->leaves[i]) return x->leaves[i];
-    x->leaves[i] = x->params ? ad_parameter(x->t, x->params, w->path) : ad_input(x->t, w->path, &w->shape);
-    if (x->leaves[i] && w->slot == AD_SLOT_PARAM) {
-        x->wrt = ad__more(x->pool, x->wrt, x->n_wrt, sizeof *x->wrt);
-        x->wrt[x->n_wrt++] = x->leaves[i];
-    }
-    return x->leaves[i];
-}
-
-bool ad__resolve_init(ad__elab *x, ad__frame *f, const ad__expr *e, ad__weight *w, const char *standard)
-{
-    for (int i = x->m->init.n - 1; i >= 0; i--)
-        if (ad_path_matches(x->m->init.list[i].pattern, w->path)) {
-            w->init = x->m->init.list[i].init;
-            if (x->declare) x->declare->init.list[i].used = true;
-            return true;
-        }
-    if (ad_init_parse(x->error, standard ? standard : "zeros", &w->init) == AD_OK) return true;
-    ad__wrong(x, f, e, "init", "%s", engine_message(x));
-    return false;
-}
 
 static bool make_weight(ad__elab *x, ad__frame *f, const ad__expr *e, op_args *a, const char *part, int i)
 {
@@ -309,7 +253,7 @@ static bool make_weight(ad__elab *x, ad__frame *f, const ad__expr *e, op_args *a
                      .column = e->column,
                      .length = e->length };
     if (a->op->parameter(x->error, a->attr, a->n_operands, shapes, i, &w.shape) != AD_OK) {
-        ad__wrong(x, f, e, "shape", "%s", engine_message(x));
+        ad__wrong(x, f, e, "shape", "%s", ad__engine_message(x));
         ad_report_hint(x->d, "%s", ad__provenance(x, f, a->n_in, a->exprs, a->values));
         return false;
     }
@@ -348,7 +292,7 @@ static ad_tensor *record(ad__elab *x, ad__frame *f, const ad__expr *e, const op_
     if (ad_record(x->t, a->op, a->attr, a->n_in, in, out) == AD_OK) return out[0];
     bool limit = strstr(x->error->message, "records") != NULL && x->error->status == AD_EUSAGE;
     if (limit) ad_tape_fail(x->t);
-    ad__wrong(x, f, e, limit ? "limit" : "shape", "%s", engine_message(x));
+    ad__wrong(x, f, e, limit ? "limit" : "shape", "%s", ad__engine_message(x));
     const char *from = ad__provenance(x, f, a->n_in < AD_MAX_INPUTS ? a->n_in : AD_MAX_INPUTS, a->exprs, a->values);
     if (*from && !limit) ad_report_hint(x->d, "%s", from);
     return NULL;
@@ -492,7 +436,7 @@ ad_tensor *ad__record_as(ad__elab *x, ad__frame *f, const ad__expr *e, const cha
     a->op = ad_op_find(x->m->ctx, name);
     if (!a->op) return ad__wrong(x, f, e, "unknown-call", "this needs the op '%s', which the context does not have", name), NULL;
     if (ad_attr_parse(x->error, a->op, attributes, a->attr) != AD_OK)
-        return ad__wrong(x, f, e, "attribute", "%s", engine_message(x)), NULL;
+        return ad__wrong(x, f, e, "attribute", "%s", ad__engine_message(x)), NULL;
     for (int i = 0; i < n; i++) a->in[a->n_in++] = in[i];
     ad__place(x, f, e, part);
     return record(x, f, e, a, out);

@@ -50,6 +50,14 @@ void ad__wrong_at(ad__elab *x, ad__frame *f, const ad_document *doc, int line, i
     va_end(arguments);
 }
 
+const char *ad__engine_message(ad__elab *x)
+{
+    const char *text = ad__with_b(x, x->error->message);
+    if (x->error->status == AD_ENOMEM) longjmp(*x->pool->out, 1);
+    ad_error_clear(x->error);
+    return text;
+}
+
 /* Line on which the value of a name or of an element was defined; 0 if it has none. */
 static int defined_at(ad__elab *x, ad__frame *f, const ad__expr *e)
 {
