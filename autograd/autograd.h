@@ -73,7 +73,8 @@ typedef struct ad_init {
 typedef enum ad_slot {
     AD_SLOT_PARAM,       /* trainable weights */
     AD_SLOT_STATE,       /* running statistics, moving averages, multipliers */
-    AD_SLOT_OPTIM        /* what an optimiser keeps */
+    AD_SLOT_OPTIM,       /* what an optimiser keeps */
+    AD_SLOT_AVERAGE      /* running averages of weights: that of PATH is called ema.PATH */
 } ad_slot;
 
 typedef struct ad_entry {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = AD_SLOT_OPTIM + 1, ALIGN = 64, SLAB = 1 << 20 };
+enum { SLOTS = AD_SLOT_AVERAGE + 1, ALIGN = 64, SLAB = 1 << 20 };
 
 typedef struct slab {
     struct slab *next;

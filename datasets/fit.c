@@ -1,7 +1,7 @@
 /*
  * fit.c - between the grid of the items and that of a network: a central window, or scaling, and the way back.
  *
- * Crop: window row y is item row y + floor((H - h) / 2). On the way back everything outside is background.
+ * Crop: window row y is item row y + floor((H - h) / 2), moved by as many pixels as the caller says. On the way back everything outside is background.
  * Resize: pixel y of n lies at (y + 1/2) N / n - 1/2 of N, values between pixels are bilinear, positions beyond the edge take the edge
  * pixel; labels take the pixel whose area holds the centre. Smaller sizes are not smoothed beforehand.
  */
@@ -56,18 +56,24 @@ static float mix(between row, between column, float ll, float lh, float hl, floa
     return top + row.weight * (bottom - top);
 }
 
+/* Row (axis 0) or column (axis 1) of the item at which the window begins. */
+static int first(const int moved[2], int axis, int whole, int window)
+{
+    return (whole - window) / 2 + (moved ? moved[axis] : 0);
+}
+
 static float intensity(uint8_t grey)
 {
     return (float)grey / 255.0f - 0.5f;
 }
 
-void ad_fit_image(ad_fit fit, const ad_item *item, int height, int width, float *x)
+void ad_fit_image(ad_fit fit, const ad_item *item, const int moved[2], int height, int width, float *x)
 {
-    int W = item->width;
+    int W = item->width, from = first(moved, 0, item->height, height), left = first(moved, 1, W, width);
     for (int r = 0; r < height; r++)
         for (int c = 0; c < width; c++) {
             if (fit == AD_CROP) {
-                x[r * width + c] = intensity(item->image[(r + (item->height - height) / 2) * W + c + (W - width) / 2]);
+                x[r * width + c] = intensity(item->image[(r + from) * W + c + left]);
                 continue;
             }
             between row = position(r, height, item->height), column = position(c, width, W);
@@ -77,14 +83,14 @@ void ad_fit_image(ad_fit fit, const ad_item *item, int height, int width, float 
         }
 }
 
-void ad_fit_mask(ad_fit fit, const ad_item *item, int reader, int height, int width, uint8_t *y)
+void ad_fit_mask(ad_fit fit, const ad_item *item, int reader, const int moved[2], int height, int width, uint8_t *y)
 {
-    int H = item->height, W = item->width;
+    int H = item->height, W = item->width, top = first(moved, 0, H, height), left = first(moved, 1, W, width);
     const uint8_t *mask = item->masks + (size_t)reader * (size_t)H * (size_t)W;
     for (int r = 0; r < height; r++)
         for (int c = 0; c < width; c++) {
-            int row = fit == AD_CROP ? r + (H - height) / 2 : nearest(r, height, H);
-            int column = fit == AD_CROP ? c + (W - width) / 2 : nearest(c, width, W);
+            int row = fit == AD_CROP ? r + top : nearest(r, height, H);
+            int column = fit == AD_CROP ? c + left : nearest(c, width, W);
             y[r * width + c] = mask[row * W + column];
         }
 }

@@ -16,8 +16,9 @@ typedef struct ad__config {
     char data_set[AD_ATTR_TEXT_SIZE], data_folder[AD_ATTR_TEXT_SIZE], data_options[AD_ATTR_TEXT_SIZE], data_reader[AD_ATTR_TEXT_SIZE];
     int data_fit;                  /* ad_fit */
     bool data_flips, data_turns;
+    int64_t data_shift;
     char optim[AD_ATTR_TEXT_SIZE], optim_settings[AD_ATTR_TEXT_SIZE], memory[AD_ATTR_TEXT_SIZE];
-    double lr, clip_norm, clip_value;
+    double lr, clip_norm, clip_value, average;
     int64_t steps, batch, save_every, keep, log_every;
     char lr_schedule[AD_ATTR_TEXT_SIZE], beta_schedule[AD_ATTR_TEXT_SIZE], kappa_schedule[AD_ATTR_TEXT_SIZE];
     int split;                     /* ad_split */

@@ -101,6 +101,7 @@ static ad_status build_program(ad__training *t)
     if (!t->tape) return AD_ENOMEM;
     AD_TRY(ad_model_record(t->model, name, t->tape, t->params, &(ad_record_options){ .batch = c->batch }, &t->recorded));
     AD_TRY(ad_optim_new(t->error, c->optim, c->optim_settings, &clip, &t->optim));
+    if (c->average > 0) AD_TRY(ad_optim_average(t->error, t->optim, c->average));
     AD_TRY(add_schedules(t));
     AD_TRY(record_update(t));
     choose_terms(t);
@@ -148,7 +149,7 @@ ad_status ad__training_open_loader(ad__training *t)
     const ad_loader_options o = {
         .split = AD_TRAIN, .batch = (int)c->batch, .height = t->frame.height, .width = t->frame.width, .fit = (ad_fit)c->data_fit,
         .reader = strcmp(c->data_reader, "random") ? atoi(c->data_reader) : AD_READER_RANDOM,
-        .flips = c->data_flips, .turns = c->data_turns, .seed = (uint64_t)c->seed, .first_step = t->step,
+        .flips = c->data_flips, .turns = c->data_turns, .shift = (int)c->data_shift, .seed = (uint64_t)c->seed, .first_step = t->step,
     };
     return ad_loader_new(t->error, t->data, &o, &t->loader);
 }

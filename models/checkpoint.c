@@ -14,6 +14,7 @@
 
 #define SCHEMA "1"
 #define OPTIM_PREFIX "optim."
+#define AVERAGE_PREFIX "ema."
 #define NAME_SIZE 1024
 
 void ad_layout_axes(ad_layout layout, int rank, int *axes)
@@ -61,6 +62,23 @@ static void describe(const ad_entry *entry, ad_precision p, const char *name, ad
 static void file_name(const ad_entry *entry, char name[NAME_SIZE])
 {
     snprintf(name, NAME_SIZE, "%s%s", entry->slot == AD_SLOT_OPTIM ? OPTIM_PREFIX : "", entry->path);
+}
+
+/* Serves training alone: a model that is only used neither needs nor reads it. */
+static bool of_training(const ad_entry *entry)
+{
+    return entry->slot == AD_SLOT_OPTIM || entry->slot == AD_SLOT_AVERAGE;
+}
+
+/* What the file has for an entry, and its name: of a weight that is only used, the running average before the weight itself. */
+static const ad_array *source(const ad_safetensors *st, const ad_entry *entry, bool training, char name[NAME_SIZE])
+{
+    if (!training && entry->slot == AD_SLOT_PARAM && snprintf(name, NAME_SIZE, AVERAGE_PREFIX "%s", entry->path) < NAME_SIZE) {
+        const ad_array *average = ad_safetensors_find(st, name);
+        if (average) return average;
+    }
+    file_name(entry, name);
+    return ad_safetensors_find(st, name);
 }
 
 /* Puts every tensor through one buffer. */
@@ -130,12 +148,11 @@ static void fault(faults *f, const char *kind, const char *name, const char *det
     else if (f->n == SHOWN + 1) ad_text_add(&f->text, "\n  ...");
 }
 
-static void check_entry(faults *f, const ad_safetensors *st, const ad_entry *entry, bool optim)
+static void check_entry(faults *f, const ad_safetensors *st, const ad_entry *entry, bool training)
 {
     char name[NAME_SIZE], detail[2 * AD_ARRAY_TEXT + 40], ours[AD_ARRAY_TEXT], theirs[AD_ARRAY_TEXT];
-    if (entry->slot == AD_SLOT_OPTIM && !optim) return;
-    file_name(entry, name);
-    const ad_array *a = ad_safetensors_find(st, name);
+    if (of_training(entry) && !training) return;
+    const ad_array *a = source(st, entry, training, name);
     ad_array want;
     describe(entry, AD_F32, name, &want);
     if (!a) {
@@ -148,20 +165,20 @@ static void check_entry(faults *f, const ad_safetensors *st, const ad_entry *ent
     fault(f, "unfitting", name, detail);
 }
 
-static void check_extra(faults *f, ad_params *params, const char *name, bool optim)
+static void check_extra(faults *f, ad_params *params, const char *name, bool training)
 {
-    size_t n = strlen(OPTIM_PREFIX);
-    bool of_optim = !strncmp(name, OPTIM_PREFIX, n);
-    if (of_optim && !optim) return;
+    size_t n = strlen(OPTIM_PREFIX), m = strlen(AVERAGE_PREFIX);
+    bool of_optim = !strncmp(name, OPTIM_PREFIX, n), average = !strncmp(name, AVERAGE_PREFIX, m) && ad_params_find(params, name + m);
+    if ((of_optim || average) && !training) return;
     const ad_entry *entry = ad_params_find(params, of_optim ? name + n : name);
     if (!entry || (entry->slot == AD_SLOT_OPTIM) != of_optim) fault(f, "unknown", name, "");
 }
 
-static ad_status check(ad_error *e, const char *path, const ad_safetensors *st, ad_params *params, bool optim)
+static ad_status check(ad_error *e, const char *path, const ad_safetensors *st, ad_params *params, bool training)
 {
     faults f = { 0 };
-    for (int i = 0; i < ad_params_count(params); i++) check_entry(&f, st, ad_params_sorted(params, i), optim);
-    for (int64_t i = 0; i < ad_safetensors_count(st); i++) check_extra(&f, params, ad_safetensors_at(st, i)->name, optim);
+    for (int i = 0; i < ad_params_count(params); i++) check_entry(&f, st, ad_params_sorted(params, i), training);
+    for (int64_t i = 0; i < ad_safetensors_count(st); i++) check_extra(&f, params, ad_safetensors_at(st, i)->name, training);
     ad_status s = AD_OK;
     if (f.n)
         s = AD_FAIL(e, ECHECKPOINT, "%s: does not fit the model: %d tensor%s%s", path, f.n, f.n == 1 ? "" : "s",
@@ -170,15 +187,14 @@ static ad_status check(ad_error *e, const char *path, const ad_safetensors *st, 
     return s;
 }
 
-static ad_status take(ad_error *e, const ad_safetensors *st, ad_params *params, bool optim)
+static ad_status take(ad_error *e, const ad_safetensors *st, ad_params *params, bool training)
 {
     ad_precision p = ad_params_precision(params);
     for (int i = 0; i < ad_params_count(params); i++) {
         ad_entry *entry = ad_params_sorted(params, i);
         char name[NAME_SIZE];
-        if (entry->slot == AD_SLOT_OPTIM && !optim) continue;
-        file_name(entry, name);
-        const ad_array *a = ad_safetensors_find(st, name);
+        if (of_training(entry) && !training) continue;
+        const ad_array *a = source(st, entry, training, name);
         void *values = malloc(ad_shape_bytes(&entry->shape, p) + 1);
         if (!values) return AD_FAIL(e, ENOMEM, "no memory for tensor '%s'", name);
         ad_status s = p == AD_F64 ? ad_array_to_f64(e, a, values) : ad_array_to_f32(e, a, values);
@@ -220,14 +236,14 @@ static ad_status read_about(ad_error *e, const char *path, const ad_safetensors 
     return AD_OK;
 }
 
-ad_status ad_checkpoint_load(ad_error *e, const char *path, ad_params *params, bool optim, const char *model_hash, ad_checkpoint *about)
+ad_status ad_checkpoint_load(ad_error *e, const char *path, ad_params *params, bool training, const char *model_hash, ad_checkpoint *about)
 {
     ad_safetensors *st;
     ad_checkpoint unused;
     AD_TRY(ad_safetensors_open(e, path, &st));
     ad_status s = read_about(e, path, st, model_hash, about ? about : &unused);
-    if (s == AD_OK) s = check(e, path, st, params, optim);
-    if (s == AD_OK) s = take(e, st, params, optim);
+    if (s == AD_OK) s = check(e, path, st, params, training);
+    if (s == AD_OK) s = take(e, st, params, training);
     ad_safetensors_free(st);
     return s;
 }

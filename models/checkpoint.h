@@ -2,7 +2,7 @@
  * checkpoint.h - weights, state and optimiser of one step in one safetensors file; part of models.h.
  *
  * Tensors are called by their paths and lie in PyTorch's order (memory has the channels last; op.h, ad_layout); those of the optimiser
- * are called "optim.SLOT/PATH". Random numbers have no state, so nothing of theirs is saved.
+ * are called "optim.SLOT/PATH", running averages of weights "ema.PATH". Random numbers have no state, so nothing of theirs is saved.
  */
 #ifndef ADZE_MODELS_CHECKPOINT_H
 #define ADZE_MODELS_CHECKPOINT_H
@@ -29,10 +29,10 @@ typedef struct ad_checkpoint {
 
 /* Writes whole or not at all. */
 AD_API AD_CHECKED ad_status ad_checkpoint_save(ad_error *e, const char *path, ad_params *params, const ad_checkpoint *about);
-/* Fills the store. Everything that it declares must be there with its shape, and nothing else, except that tensors of the optimiser
- * are not missed unless `optim`, and are passed over without it. All tensors that do not fit are named (AD_ECHECKPOINT). Unless
+/* Fills the store. Everything that it declares must be there with its shape, and nothing else. With `training`, to train on; without,
+ * tensors of the optimiser are neither missed nor read, and a weight is its running average if the file has one. All tensors that do not fit are named (AD_ECHECKPOINT). Unless
  * model_hash is NULL or "", a checkpoint of another model is refused. */
-AD_API AD_CHECKED ad_status ad_checkpoint_load(ad_error *e, const char *path, ad_params *params, bool optim, const char *model_hash,
+AD_API AD_CHECKED ad_status ad_checkpoint_load(ad_error *e, const char *path, ad_params *params, bool training, const char *model_hash,
                                                ad_checkpoint *about);
 /* The file FOLDER/step-NNNNNNNNN.safetensors of a step. */
 AD_API void ad_checkpoint_path(const char *folder, int64_t step, char *path, size_t size);

@@ -1,8 +1,9 @@
 /*
- * optim.c - records an optimiser's step: clip the gradients, one update op per weight, commit weights and state.
+ * optim.c - records an optimiser's step: clip the gradients, one update op per weight, commit weights, state and running averages.
  */
 #include "optim/settings.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@ struct ad_optim {
     const ad_optimiser *kind;
     void *settings;
     ad_clip clip;
-    ad_tensor *input, *norm;
+    double keep;                    /* of a running average of the weights; 0: none */
+    ad_tensor *input, *norm, *mix;  /* mix: the newest weights' share of the average */
 };
 
 const ad_optimiser *ad_optimiser_find(const char *name)
@@ -79,6 +81,13 @@ ad_tensor *ad_optim_norm(const ad_optim *o)
     return o->norm;
 }
 
+ad_status ad_optim_average(ad_error *e, ad_optim *o, double keep)
+{
+    if (!(keep > 0 && keep < 1)) return AD_FAIL(e, EUSAGE, "a running average keeps %g of itself; need a number between 0 and 1", keep);
+    o->keep = keep;
+    return AD_OK;
+}
+
 static const ad_attr *find_attr(const ad_attr *attrs, const char *name)
 {
     for (; attrs->name; attrs++)
@@ -101,6 +110,17 @@ static ad_status attributes(const ad_optim *o, ad_error *e, const ad_op *op, con
     return AD_OK;
 }
 
+/* The average of a weight follows the weight that the step has made. */
+static ad_status follow(ad_optim *o, ad_tape *t, ad_params *params, const ad_entry *weight, ad_tensor *made)
+{
+    char name[1024];
+    if (snprintf(name, sizeof name, "ema.%s", weight->path) >= (int)sizeof name)
+        return AD_FAIL(ad_ctx_error(ad_tape_ctx(t)), EMODEL, "the path '%.80s...' is too long", weight->path);
+    if (!ad_params_find(params, name)) AD_TRY(ad_params_add(params, name, &weight->shape, AD_SLOT_AVERAGE, weight->layout, NULL));
+    ad_tensor *average = ad_parameter(t, params, name), *gap = ad_sub(t, made, average), *step = ad_mul(t, gap, o->mix);
+    return ad_commit(average, ad_add(t, average, step));
+}
+
 static ad_status update(ad_optim *o, ad_tape *t, ad_params *params, const ad_op *op, void *attr, const ad_optim_weight *w, ad_tensor *g)
 {
     ad_error *e = ad_ctx_error(ad_tape_ctx(t));
@@ -108,14 +128,14 @@ static ad_status update(ad_optim *o, ad_tape *t, ad_params *params, const ad_op 
     ad_tensor *in[3 + MAX_SLOTS] = { w->leaf, g, o->input }, *out[1 + MAX_SLOTS] = { 0 };
     unsigned kept = o->kind->kept(o->settings);
     int n = 0;
+    const ad_entry *weight = ad_params_find(params, path);
+    if (!weight) return AD_FAIL(e, EUSAGE, "the store has no weight '%s'", path);
     AD_TRY(attributes(o, e, op, w, attr));
     for (; o->kind->slots[n]; n++) {
         char slot[1024];
         if (!(kept >> n & 1)) continue;
         if (snprintf(slot, sizeof slot, "%s/%s", o->kind->slots[n], path) >= (int)sizeof slot)
             return AD_FAIL(e, EMODEL, "the path '%.80s...' is too long", path);
-        const ad_entry *weight = ad_params_find(params, path);
-        if (!weight) return AD_FAIL(e, EUSAGE, "the store has no weight '%s'", path);
         if (!ad_params_find(params, slot))
             AD_TRY(ad_params_add(params, slot, &weight->shape, AD_SLOT_OPTIM, weight->layout, NULL));
         in[3 + n] = ad_parameter(t, params, slot);
@@ -124,7 +144,7 @@ static ad_status update(ad_optim *o, ad_tape *t, ad_params *params, const ad_op 
     AD_TRY(ad_commit(w->leaf, out[0]));
     for (int i = 0; i < n; i++)
         if (in[3 + i]) AD_TRY(ad_commit(in[3 + i], out[1 + i]));
-    return AD_OK;
+    return o->keep > 0 && weight->slot == AD_SLOT_PARAM ? follow(o, t, params, weight, out[0]) : AD_OK;
 }
 
 /* g[] becomes the clipped gradients; entries may be NULL. Sums run in the order of the weights. */
@@ -161,6 +181,7 @@ ad_status ad_optim_record(ad_optim *o, ad_tape *t, ad_params *params, int n, con
         goto done;
     }
     o->input = ad_input(t, "optim", &numbers);
+    if (o->keep > 0) o->mix = ad_input(t, "average", &(ad_shape){ .rank = 0 });
     for (int i = 0; i < n; i++) g[i] = weights[i].gradient;
     clip(o, t, n, g);
     if (ad_tape_failed(t)) s = e->status;
@@ -179,14 +200,19 @@ void ad_optim_numbers(const ad_optim *o, int64_t step, double rate, double c[AD_
     o->kind->numbers(o->settings, step + 1, c);
 }
 
+static void feed(ad_program *program, const ad_tensor *input, int n, const double *c)
+{
+    void *data = ad_program_data(program, input);
+    for (int i = 0; data && i < n; i++) {
+        if (ad_tape_precision(ad_tensor_tape(input)) == AD_F64) ((double *)data)[i] = c[i];
+        else ((float *)data)[i] = (float)c[i];
+    }
+}
+
 void ad_optim_set(const ad_optim *o, ad_program *program, int64_t step, double rate)
 {
     double c[AD_OPTIM_NUMBERS];
-    void *data = ad_program_data(program, o->input);
-    if (!data) return;
     ad_optim_numbers(o, step, rate, c);
-    for (int i = 0; i < AD_OPTIM_NUMBERS; i++) {
-        if (ad_tape_precision(ad_tensor_tape(o->input)) == AD_F64) ((double *)data)[i] = c[i];
-        else ((float *)data)[i] = (float)c[i];
-    }
+    feed(program, o->input, AD_OPTIM_NUMBERS, c);
+    if (o->mix) feed(program, o->mix, 1, (double[]){ fmax(1 - o->keep, 1 / (double)(step + 1)) });
 }

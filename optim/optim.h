@@ -47,6 +47,11 @@ AD_API AD_CHECKED ad_status ad_optim_new(ad_error *e, const char *name, const ch
 AD_API void ad_optim_free(ad_optim *o);
 AD_API const ad_optimiser *ad_optim_kind(const ad_optim *o);
 
+/* Asks for a running average of every weight beside it in the store, "ema.PATH": of the t-th weights w it becomes a + (w - a) max(1 - keep, 1/t),
+ * the plain mean at first and of the last 1 / (1 - keep) steps or so later (Polyak and Juditsky 1992). 0 < keep < 1; before
+ * ad_optim_record. */
+AD_API AD_CHECKED ad_status ad_optim_average(ad_error *e, ad_optim *o, double keep);
+
 /* A weight to update. Leaves of state (a multiplier that is learnt) are updated like weights. */
 typedef struct ad_optim_weight {
     ad_tensor *leaf;                 /* an ad_parameter */

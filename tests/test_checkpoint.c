@@ -141,6 +141,30 @@ static void unfitting_files(void **state)
     ad_params_free(few);
 }
 
+/* Training goes on with weight and average as they were; a model that is only used takes the average for the weight. */
+static void averages_are_the_weights_of_use(void **state)
+{
+    const ad_init init = { "normal", { 1 } };
+    ad_params *averaged[2], *used = store(N - 1, -1, 8);
+    for (int i = 0; i < 2; i++) {
+        averaged[i] = store(N, -1, 6 + (uint64_t)i);
+        assert_int_equal(ad_params_add(averaged[i], "ema.net/conv.w", &entries[0].shape, AD_SLOT_AVERAGE, entries[0].layout, &init), AD_OK);
+        assert_int_equal(ad_params_init(averaged[i], AD_SLOT_AVERAGE, (uint64_t)i), AD_OK);
+    }
+    char before[65], after[65];
+    save("averaged", averaged[0]);
+    assert_int_equal(ad_checkpoint_load(ad_ctx_error(ctx), in_folder("averaged"), averaged[1], true, NULL, NULL), AD_OK);
+    ad_params_hash(averaged[0], before);
+    ad_params_hash(averaged[1], after);
+    assert_string_equal(before, after);
+    assert_int_equal(ad_checkpoint_load(ad_ctx_error(ctx), in_folder("averaged"), used, false, NULL, NULL), AD_OK);
+    assert_memory_equal(ad_params_find(used, "net/conv.w")->data, ad_params_find(averaged[0], "ema.net/conv.w")->data, 120 * sizeof(float));
+    assert_memory_equal(ad_params_find(used, "net/up.w")->data, ad_params_find(averaged[0], "net/up.w")->data, 48 * sizeof(float));
+    refused("averaged", store(N, -1, 9), true, "abc", "1 tensor\n  unknown 'ema.net/conv.w'");
+    ad_params_free(used);
+    for (int i = 0; i < 2; i++) ad_params_free(averaged[i]);
+}
+
 /* One flipped bit in the data is found and its tensor named; a cut file and a foreign one are refused. */
 static void damaged_files(void **state)
 {
@@ -201,7 +225,7 @@ static void latest_and_keep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip), cmocka_unit_test(order_of_the_file), cmocka_unit_test(unfitting_files),
+        cmocka_unit_test(round_trip), cmocka_unit_test(order_of_the_file), cmocka_unit_test(unfitting_files), cmocka_unit_test(averages_are_the_weights_of_use),
         cmocka_unit_test(damaged_files), cmocka_unit_test(latest_and_keep),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

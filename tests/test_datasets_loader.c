@@ -79,7 +79,7 @@ static void same_batch(const ad_batch *a, const ad_batch *b)
 static void batches_are_functions_of_seed_and_step(void **state)
 {
     ad_dataset *d = scenes(7);
-    ad_loader_options o = { .batch = 3, .height = 64, .width = 64, .reader = AD_READER_RANDOM, .flips = true, .turns = true, .seed = 11 };
+    ad_loader_options o = { .batch = 3, .height = 64, .width = 64, .reader = AD_READER_RANDOM, .flips = true, .turns = true, .shift = 9, .seed = 11 };
     ad_loader *whole = loader(d, &o), *look = loader(d, &o);
     o.first_step = 3;
     ad_loader *resumed = loader(d, &o);
@@ -175,8 +175,8 @@ static void flips_and_turns_are_the_symmetries_of_the_square(void **state)
     (void)state;
     assert_int_equal(ad_item_init(&e, &item, d), AD_OK);
     assert_int_equal(ad_dataset_read(&e, d, AD_TRAIN, 0, &item), AD_OK);
-    ad_fit_image(AD_CROP, &item, N, N, image);
-    ad_fit_mask(AD_CROP, &item, 1, N, N, mask);
+    ad_fit_image(AD_CROP, &item, NULL, N, N, image);
+    ad_fit_mask(AD_CROP, &item, 1, NULL, N, N, mask);
     for (int k = 1; k < 8; k++) {   /* a symmetric mask would fit more views than its own */
         int other = 0;
         for (int i = 0; i < N * N; i++) other += mask[i] != mask[symmetry(k, N, i / N, i % N)];
@@ -193,6 +193,43 @@ static void flips_and_turns_are_the_symmetries_of_the_square(void **state)
     }
     for (int k = 0; k < 8; k++)   /* five standard deviations */
         if (abs(seen[k] - STEPS * BATCH / 8) > 36) fail_msg("symmetry %d came up %d times", k, seen[k]);
+    ad_item_fini(&item);
+    ad_loader_free(l);
+    ad_dataset_free(d);
+}
+
+/* Image and mask are one window of the item, off the middle by at most the shift; every place comes up. */
+static void shifted_windows(void **state)
+{
+    enum { H = 16, W = 24, SHIFT = 2, SIDE = 2 * SHIFT + 1, STEPS = 60, BATCH = 8 };
+    ad_dataset *d = marked_scene();
+    ad_loader *l = loader(d, &(ad_loader_options){ .batch = BATCH, .height = H, .width = W, .reader = 1, .shift = SHIFT });
+    ad_item item;
+    ad_error e = { 0 };
+    float image[H * W];
+    uint8_t mask[H * W];
+    int seen[SIDE * SIDE] = { 0 }, places = 0;
+    (void)state;
+    assert_int_equal(ad_item_init(&e, &item, d), AD_OK);
+    assert_int_equal(ad_dataset_read(&e, d, AD_TRAIN, 0, &item), AD_OK);
+    for (int s = 0; s < STEPS; s++) {
+        ad_batch b = next(l);
+        for (int i = 0; i < BATCH; i++) {
+            int fits = 0;
+            for (int k = 0; k < SIDE * SIDE; k++) {
+                ad_fit_image(AD_CROP, &item, (int[]){ k / SIDE - SHIFT, k % SIDE - SHIFT }, H, W, image);
+                if (memcmp(image, b.x + i * H * W, sizeof image)) continue;
+                ad_fit_mask(AD_CROP, &item, 1, (int[]){ k / SIDE - SHIFT, k % SIDE - SHIFT }, H, W, mask);
+                for (int p = 0; p < H * W; p++) assert_int_equal(mask[p], b.labels[i * H * W + p]);
+                assert_true(mask[0] == item.masks[128 * 128 + (56 + k / SIDE - SHIFT) * 128 + 52 + k % SIDE - SHIFT]);
+                seen[k]++;
+                fits++;
+            }
+            assert_int_equal(fits, 1);
+        }
+    }
+    for (int k = 0; k < SIDE * SIDE; k++) places += seen[k] > 0;
+    assert_int_equal(places, SIDE * SIDE);
     ad_item_fini(&item);
     ad_loader_free(l);
     ad_dataset_free(d);
@@ -233,6 +270,10 @@ static void wrong_options_are_refused(void **state)
     refuse(d, (ad_loader_options){ .batch = 1, .first_step = -2 }, AD_EUSAGE, "loader: first step -2; steps begin at 0");
     refuse(d, (ad_loader_options){ .batch = 1, .height = 224, .width = 224 }, AD_EUSAGE,
            "a crop of 224x224 does not fit into images of 128x128; take a smaller input or fit 'resize'");
+    refuse(d, (ad_loader_options){ .batch = 1, .height = 64, .width = 100, .shift = 15 }, AD_EUSAGE,
+           "loader: shift 15; windows of 64x100 of images of 128x128 can be moved by 0 to 14 pixels");
+    refuse(d, (ad_loader_options){ .batch = 1, .height = 64, .width = 64, .fit = AD_RESIZE, .shift = 1 }, AD_EUSAGE,
+           "loader: shift 1; windows of 64x64 of images of 128x128 can be moved by 0 to 0 pixels, because fit 'resize' shows the whole image");
     ad_dataset_free(d);
 }
 
@@ -262,9 +303,9 @@ static void resize_is_bilinear(void **state)
     (void)state;
     for (int i = 0; i < 16; i++) image[i] = (uint8_t)(i % 4 * 40 + i / 4 * 10);
     ad_item item = { .height = 4, .width = 4, .readers = 1, .image = image, .masks = mask };
-    ad_fit_image(AD_RESIZE, &item, 4, 4, x);
+    ad_fit_image(AD_RESIZE, &item, NULL, 4, 4, x);
     for (int i = 0; i < 16; i++) assert_true(fabs(x[i] - (image[i] / 255.0 - 0.5)) < 1e-6);
-    ad_fit_image(AD_RESIZE, &item, 16, 16, x);
+    ad_fit_image(AD_RESIZE, &item, NULL, 16, 16, x);
     for (int r = 0; r < 16; r++)
         for (int c = 0; c < 16; c++) {
             double row = fmin(fmax((r + 0.5) / 4 - 0.5, 0), 3), column = fmin(fmax((c + 0.5) / 4 - 0.5, 0), 3);
@@ -288,7 +329,7 @@ static void labels_resize_by_the_nearest_pixel(void **state)
     (void)state;
     for (int i = 0; i < 16; i++) mask[i] = (uint8_t)(i * 7 % 3);
     ad_item item = { .height = 4, .width = 4, .readers = 1, .masks = mask };
-    ad_fit_mask(AD_RESIZE, &item, 0, 12, 12, up);
+    ad_fit_mask(AD_RESIZE, &item, 0, NULL, 12, 12, up);
     for (int r = 0; r < 12; r++)
         for (int c = 0; c < 12; c++) assert_int_equal(up[r * 12 + c], mask[r / 3 * 4 + c / 3]);
     ad_unfit_labels(AD_RESIZE, 12, 12, up, 4, 4, back);
@@ -319,6 +360,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_epoch_shows_every_item_once), cmocka_unit_test(batches_are_functions_of_seed_and_step),
         cmocka_unit_test(values_are_those_of_the_item), cmocka_unit_test(flips_and_turns_are_the_symmetries_of_the_square),
+        cmocka_unit_test(shifted_windows),
         cmocka_unit_test(random_readers_are_drawn_evenly), cmocka_unit_test(wrong_options_are_refused), cmocka_unit_test(crop_and_back),
         cmocka_unit_test(resize_is_bilinear), cmocka_unit_test(labels_resize_by_the_nearest_pixel),
         cmocka_unit_test(patients_are_split_by_hash),

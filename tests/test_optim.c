@@ -17,6 +17,7 @@
 #include "optim/optim.h"
 
 static ad_ctx *ctx;
+static double keep;               /* of the running average that beds have; 0: none */
 
 static int setup(void **state)
 {
@@ -58,6 +59,7 @@ static void bed_init(bed *b, const ad_shape shapes[2], const char *optimiser, co
         w[i] = (ad_optim_weight){ ad_parameter(b->tape, b->params, paths[i]), b->g[i], factors[2 * i], factors[2 * i + 1] };
     }
     ok(ad_optim_new(ad_ctx_error(ctx), optimiser, settings, clip, &b->optim));
+    if (keep > 0) ok(ad_optim_average(ad_ctx_error(ctx), b->optim, keep));
     ok(ad_optim_record(b->optim, b->tape, b->params, 2, w));
     ad_tensor *outs[1] = { ad_optim_norm(b->optim) };
     ok(ad_compile(b->tape, outs[0] ? 1 : 0, outs, NULL, &b->program));
@@ -97,6 +99,35 @@ static void all_descend(void **state)
         }
         bed_fini(&b);
     }
+}
+
+/* Weights 1, 2, 3, ... by a constant gradient: their plain mean for the first 1 / (1 - keep) steps, then the recursion. */
+static void averages_follow_the_weights(void **state)
+{
+    static const ad_shape shapes[2] = { { .rank = 1, .dim = { 3 } }, { .rank = 0 } };
+    double want = 0;
+    bed b;
+    keep = 0.75;
+    bed_init(&b, shapes, "sgd", "", NULL, NULL);
+    keep = 0;
+    float *g = ad_program_data(b.program, b.g[0]);
+    memset(ad_program_data(b.program, b.g[1]), 0, sizeof(float));
+    for (int i = 0; i < 3; i++) g[i] = -1;
+    for (int step = 0; step < 9; step++) {
+        ad_optim_set(b.optim, b.program, step, 1);
+        ok(ad_run(b.program, &(ad_run_options){ .step = (uint64_t)step }));
+        const float *p = ad_params_find(b.params, "a")->data, *a = ad_params_find(b.params, "ema.a")->data;
+        assert_true(p[2] == (float)(step + 1));
+        want = step < 4 ? 0.5 * (step + 2) : 0.75 * want + 0.25 * (step + 1);
+        assert_true(fabs((double)a[2] - want) < 1e-5);
+    }
+    assert_true(ad_params_find(b.params, "ema.b") && ad_params_find(b.params, "ema.a")->slot == AD_SLOT_AVERAGE);
+    bed_fini(&b);
+    assert_int_equal(ad_optim_new(ad_ctx_error(ctx), "sgd", "", NULL, &b.optim), AD_OK);
+    assert_int_equal(ad_optim_average(ad_ctx_error(ctx), b.optim, 1), AD_EUSAGE);
+    assert_string_equal(ad_ctx_message(ctx), "a running average keeps 1 of itself; need a number between 0 and 1");
+    ad_error_clear(ad_ctx_error(ctx));
+    ad_optim_free(b.optim);
 }
 
 static void mistakes_are_refused(void **state)
@@ -292,7 +323,8 @@ static void recorded_plateau_and_batches(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_descend), cmocka_unit_test(mistakes_are_refused), cmocka_unit_test(settings_by_place_and_name),
+        cmocka_unit_test(all_descend), cmocka_unit_test(averages_follow_the_weights),
+        cmocka_unit_test(mistakes_are_refused), cmocka_unit_test(settings_by_place_and_name),
         cmocka_unit_test(recorded_trajectories), cmocka_unit_test(recorded_schedules), cmocka_unit_test(recorded_plateau_and_batches),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -138,6 +138,36 @@ static void resumed_is_unbroken(void **state)
     assert_string_equal(whole.hash, rest.hash);
 }
 
+/* The average is kept over a stop, and is what a run draws with. */
+static void averages_of_weights(void **state)
+{
+    ad_trained_info whole, part, rest, plain;
+    ad_trained *r;
+    train(ctx, "averaged", "train.average=0.5", (ad_train_options){ 0 }, &whole);
+    train(ctx, "averaged-broken", "train.average=0.5", (ad_train_options){ .stop_after = 4 }, &part);
+    train(ctx, "averaged-broken", "train.average=0.5", (ad_train_options){ .resume = true }, &rest);
+    assert_string_equal(whole.hash, rest.hash);
+    train(ctx, "not-averaged", NULL, (ad_train_options){ 0 }, &plain);
+    assert_true(plain.loss == whole.loss);
+    ok(ctx, ad_trained_open(ctx, in_folder("averaged"), NULL, NULL, &r));
+    ad_safetensors *st;
+    ok(ctx, ad_safetensors_open(ad_ctx_error(ctx), whole.checkpoint, &st));
+    ad_params *params = ad_trained_params(r);
+    int different = 0;
+    for (int i = 0; i < ad_params_count(params); i++) {
+        const ad_entry *entry = ad_params_at(params, i);
+        char name[256];
+        if (entry->slot != AD_SLOT_PARAM || entry->shape.rank != 1) continue;      /* vectors lie alike in memory and file */
+        snprintf(name, sizeof name, "ema.%s", entry->path);
+        const ad_array *average = ad_safetensors_find(st, name), *latest = ad_safetensors_find(st, entry->path);
+        assert_memory_equal(entry->data, average->data, (size_t)ad_count(&entry->shape) * sizeof(float));
+        different += memcmp(average->data, latest->data, (size_t)ad_count(&entry->shape) * sizeof(float)) != 0;
+    }
+    assert_true(different > 0);
+    ad_safetensors_free(st);
+    ad_trained_free(r);
+}
+
 typedef struct counts {
     int runs, steps, saved, trained, warnings;
     volatile int stop;
@@ -454,7 +484,8 @@ static void comparison(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_bits), cmocka_unit_test(resumed_is_unbroken), cmocka_unit_test(stop_on_request),
+        cmocka_unit_test(same_bits), cmocka_unit_test(resumed_is_unbroken), cmocka_unit_test(averages_of_weights),
+        cmocka_unit_test(stop_on_request),
         cmocka_unit_test(existing_run_is_refused), cmocka_unit_test(not_finite_is_named), cmocka_unit_test(wrong_settings),
         cmocka_unit_test(failed_saves), cmocka_unit_test(experiment_file), cmocka_unit_test(mistakes_in_files),
         cmocka_unit_test(draws_are_prefixes), cmocka_unit_test(pictures_of_samples), cmocka_unit_test(comparison),
