@@ -30,5 +30,5 @@ build/cli/adze compare examples/quickstart.yaml -o $run --resume "$@" || exit $?
 echo
 echo "pictures  $run/sheet.png"
 echo "next      build/cli/adze inspect zoo:phiseg"
-echo "          build/cli/adze sample $run/phiseg IMAGE.png -n 16 -o samples"
+echo "          build/cli/adze sample $run/phiseg test:0 -n 16 -o samples"
 echo "          build/cli/adze compare examples/quickstart.yaml -o runs/longer --set train.steps=5000"
