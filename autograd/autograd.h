@@ -172,7 +172,8 @@ typedef struct ad_record_info {
 AD_API bool ad_tape_record(const ad_tape *t, int i, ad_record_info *out);
 AD_API ad_cost ad_record_cost(const ad_tape *t, int i);
 
-/* At the end of a step the store's value behind `leaf` (an ad_parameter) becomes `value`. */
+/* At the end of a step the store's value behind `leaf` (an ad_parameter) becomes `value`; a parameter among the values stands for its value
+ * of before the step. Records made from here on read `value` where they are given `leaf`. */
 AD_API AD_CHECKED ad_status ad_commit(ad_tensor *leaf, ad_tensor *value);
 
 /* Define-by-run: computes what is needed and gives the values (of the tape's precision, of I32 or U8), valid until the tape goes.

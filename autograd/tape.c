@@ -333,10 +333,15 @@ static ad_status record_composite(ad_tape *t, const ad_op *op, const void *attr,
     ad_error *e = &t->ctx->error;
     if (op->shape) AD_TRY(call_shape(t, op, attr, n_in, in, shapes));
     int records = t->n_records, tensors = t->n_tensors, commits = t->n_commits, n_out = op->n_out ? op->n_out : 1;
+    ad__commit *before = malloc(((size_t)commits + 1) * sizeof *before);
+    if (!before) return AD_FAIL(e, ENOMEM, "%s: out of memory", op->name);
+    if (commits) memcpy(before, t->commits, (size_t)commits * sizeof *before);
     for (int k = 0; k < n_out; k++) out[k] = NULL;
     op->expand(t, attr, n_in, in, out);
     bool whole = !t->failed;
     for (int k = 0; k < n_out; k++) whole = whole && out[k];
+    if (!whole && commits) memcpy(t->commits, before, (size_t)commits * sizeof *before);
+    free(before);
     if (whole) return AD_OK;
     t->failed = false;
     t->n_records = records;
@@ -385,6 +390,18 @@ ad_tensor *ad_apply(ad_tape *t, const char *name, const char *attributes, int n_
     return ad_record_one(t, op, attr, n_in, in);
 }
 
+/* When commits are copied the parameter may have its own new value already. A view of it that is read after the run is copied where it
+ * stands (buffers.c), before any step that writes a parameter. */
+static ad_status before_the_step(ad_tape *t, ad_tensor **leaf)
+{
+    const ad_op *view = ad_op_find(t->ctx, "stop_gradient");
+    if (!view) return AD_FAIL(&t->ctx->error, EUSAGE, "commit: to give '%s' to another parameter, the context needs the op 'stop_gradient'", (*leaf)->name);
+    const ad__record *r = record_new(t, view, NULL, 1, leaf, &(*leaf)->shape);
+    if (!r) return t->ctx->error.status;
+    *leaf = r->out[0];
+    return AD_OK;
+}
+
 ad_status ad_commit(ad_tensor *leaf, ad_tensor *value)
 {
     ad_tape *t = leaf->tape;
@@ -395,6 +412,7 @@ ad_status ad_commit(ad_tensor *leaf, ad_tensor *value)
         return AD_FAIL(e, ESHAPE, "commit: '%s' is %s, its new value %s", leaf->name, ad_shape_text(&leaf->shape, a),
                        ad_shape_text(&value->shape, b));
     }
+    if (value->leaf == AD__PARAMETER && value != leaf) AD_TRY(before_the_step(t, &value));
     for (int i = 0; i < t->n_commits; i++)
         if (t->commits[i].leaf == leaf) {
             t->commits[i].value = value;

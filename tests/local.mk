@@ -15,5 +15,6 @@ include tests/fusion.mk
 include tests/tapes.mk
 include tests/explain.mk
 include tests/budget.mk
+include tests/commits.mk
 include tests/own_ops.mk
 include tests/long.mk
