@@ -1,6 +1,6 @@
 /*
  * picture.c - the arena of a program as an SVG picture. Across: the steps of the plan; upwards: bytes of the arena. Every buffer is a
- * rectangle over the steps between which it lives, coloured by the op that made it, pale if it belongs to the backward part. Above it
+ * rectangle over the steps between which it lives, coloured by the op that made it, faint if it belongs to the backward part. Above it
  * the sum of what lives, and the phases of the plan.
  */
 #include <stdio.h>
@@ -8,13 +8,10 @@
 #include <string.h>
 
 #include "autograd/internal.h"
-#include "autograd/text.h"
+#include "autograd/svg.h"
 
 enum { LEFT = 84, TOP = 64, WIDTH = 1080, CURVE = 90, BAND = 18, PLOT = 520, LEGEND = 210, PAGE_W = LEFT + WIDTH + LEGEND };
-enum { PLOT_TOP = TOP + CURVE + BAND + 8, PAGE_H = PLOT_TOP + PLOT + 56, COLORS = 10, LABELS = 40 };
-
-/* Ten colours that most people can tell apart; the last one is for everything else. */
-static const char *const colors[COLORS] = { "#4477aa", "#ee8866", "#228833", "#ccaa22", "#aa3377", "#66ccee", "#884422", "#99cc44", "#7766bb", "#b0b0b0" };
+enum { PLOT_TOP = TOP + CURVE + BAND + 8, PAGE_H = PLOT_TOP + PLOT + 56, LABELS = 40, COLORS = AD__SVG_COLORS };
 
 typedef struct buffer {
     const ad__value *value;
@@ -83,7 +80,7 @@ static const char *color_of(const picture *c, const char *op)
 {
     int k = 0;
     while (k < COLORS - 1 && k < c->n_kinds && strcmp(c->kinds[k].op, op) != 0) k++;
-    return colors[k < COLORS - 1 && k < c->n_kinds ? k : COLORS - 1];
+    return ad__svg_colors[k < COLORS - 1 && k < c->n_kinds ? k : COLORS - 1];
 }
 
 /* ---- drawing ---- */
@@ -96,18 +93,6 @@ static double x_of(const picture *c, double step)
 static double y_of(const picture *c, double bytes)
 {
     return PLOT_TOP + PLOT * (1 - bytes / c->top);
-}
-
-/* Names of a model may hold any character. */
-static void put_escaped(ad__text *t, const char *s, int most)
-{
-    for (int i = 0; s[i] && i < most; i++) {
-        if (s[i] == '<') ad__text_put(t, "&lt;");
-        else if (s[i] == '>') ad__text_put(t, "&gt;");
-        else if (s[i] == '&') ad__text_put(t, "&amp;");
-        else if (s[i] == '"') ad__text_put(t, "&quot;");
-        else ad__text_put(t, "%c", s[i]);
-    }
 }
 
 static void name_of(const buffer *b, char *text, size_t size)
@@ -127,11 +112,11 @@ static void put_buffer(picture *c, const buffer *b)
     double x = x_of(c, v->first), y = y_of(c, (double)(v->offset + v->bytes));
     name_of(b, name, sizeof name);
     ad__text_put(&c->t, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"%s\"%s%s><title>%s %s\n", x, y,
-            x_of(c, v->last + 1) - x, y_of(c, (double)v->offset) - y, color_of(c, b->op), b->backward ? " fill-opacity=\"0.55\"" : "",
+            x_of(c, v->last + 1) - x, y_of(c, (double)v->offset) - y, color_of(c, b->op), b->backward ? AD__SVG_FAINT : "",
             b->again ? " stroke-dasharray=\"3 2\"" : "", b->op, ad_shape_text(&v->tensor->shape, shape));
-    put_escaped(&c->t, name, 256);
-    if (at && at->file) put_escaped(&c->t, "\n", 1);
-    if (at && at->file) put_escaped(&c->t, at->file, 256);
+    ad__svg_escaped(&c->t, name, 256);
+    if (at && at->file) ad__svg_escaped(&c->t, "\n", 1);
+    if (at && at->file) ad__svg_escaped(&c->t, at->file, 256);
     ad__text_put(&c->t, "\n%zu bytes at %zu, steps %d..%d%s%s</title></rect>\n", v->bytes, v->offset, v->first, v->last,
             b->backward ? ", backward" : "", b->again ? ", made again" : "");
 }
@@ -149,31 +134,22 @@ static void put_labels(picture *c)
         name_of(&c->buffers[i], name, sizeof name);
         if (h < 9 || room < 8 || (room < (int)strlen(name) && room < 14)) continue;
         ad__text_put(&c->t, "<text x=\"%.1f\" y=\"%.1f\">", x + 4, y - h / 2 + 3.2);
-        put_escaped(&c->t, name, room);
+        ad__svg_escaped(&c->t, name, room);
         ad__text_put(&c->t, "</text>\n");
         labels++;
     }
     ad__text_put(&c->t, "</g>\n");
 }
 
-/* 1, 2 or 5 times a power of ten, so that there are about six of them. */
-static double tick_of(double most)
-{
-    double tick = 1;
-    while (tick * 60 < most) tick *= 10;
-    while (tick * 6 < most) tick *= tick * 15 < most ? 5 : 2;
-    return tick;
-}
-
 static void put_axes(picture *c)
 {
-    double mib = c->top / (1 << 20), unit = mib >= 4 ? 1 << 20 : 1 << 10, dx = tick_of(c->steps), dy = tick_of(c->top / unit);
-    ad__text_put(&c->t, "<g font-size=\"11\" fill=\"#333333\">\n<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"none\" stroke=\"#888888\"/>\n",
+    double mib = c->top / (1 << 20), unit = mib >= 4 ? 1 << 20 : 1 << 10, dx = ad__svg_tick(c->steps), dy = ad__svg_tick(c->top / unit);
+    ad__text_put(&c->t, "<g class=\"ink\" font-size=\"11\">\n<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" class=\"rule\" fill-opacity=\"0\"/>\n",
             LEFT, PLOT_TOP, WIDTH, PLOT);
     for (double s = 0; s <= c->steps; s += dx)
         ad__text_put(&c->t, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>\n", x_of(c, s), PLOT_TOP + PLOT + 16, s);
     for (double b = 0; b * unit <= c->top; b += dy)
-        ad__text_put(&c->t, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.0f</text><line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#888888\"/>\n",
+        ad__text_put(&c->t, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.0f</text><line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\" class=\"rule\"/>\n",
                 LEFT - 8, y_of(c, b * unit) + 4, b, LEFT - 5, LEFT, y_of(c, b * unit), y_of(c, b * unit));
     ad__text_put(&c->t, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">step of the plan</text>\n", LEFT + WIDTH / 2, PLOT_TOP + PLOT + 36);
     ad__text_put(&c->t, "<text transform=\"translate(22 %d) rotate(-90)\" text-anchor=\"middle\">offset in the arena, %s</text>\n", PLOT_TOP + PLOT / 2,
@@ -191,14 +167,14 @@ static void put_phases(picture *c)
         if (i < first) first = i;
         last = i;
     }
-    const struct { const char *name, *fill; int from, to; } bands[] = {
-        { "forward", "#d9e5f2", 0, first }, { "backward", "#f4dfd3", first, last + 1 }, { "update", "#dcebd9", last + 1, p->n_steps },
+    const struct { const char *name; int from, to; } bands[] = {
+        { "forward", 0, first }, { "backward", first, last + 1 }, { "update", last + 1, p->n_steps },
     };
     for (int i = 0; i < 3; i++) {
         double x = x_of(c, bands[i].from), w = x_of(c, bands[i].to) - x;
         if (bands[i].to <= bands[i].from) continue;
-        ad__text_put(&c->t, "<rect x=\"%.2f\" y=\"%d\" width=\"%.2f\" height=\"%d\" fill=\"%s\"/>\n", x, TOP + CURVE + 4, w, BAND, bands[i].fill);
-        if (w > 56) ad__text_put(&c->t, "<text x=\"%.1f\" y=\"%d\" font-size=\"11\" fill=\"#333333\" text-anchor=\"middle\">%s</text>\n", x + w / 2,
+        ad__text_put(&c->t, "<rect x=\"%.2f\" y=\"%d\" width=\"%.2f\" height=\"%d\" class=\"%s\"/>\n", x, TOP + CURVE + 4, w, BAND, bands[i].name);
+        if (w > 56) ad__text_put(&c->t, "<text x=\"%.1f\" y=\"%d\" font-size=\"11\" class=\"ink\" text-anchor=\"middle\">%s</text>\n", x + w / 2,
                             TOP + CURVE + 17, bands[i].name);
     }
 }
@@ -218,7 +194,7 @@ static void put_curve(picture *c)
         live[c->buffers[i].value->first] += (double)c->buffers[i].value->bytes;
         live[c->buffers[i].value->last + 1] -= (double)c->buffers[i].value->bytes;
     }
-    ad__text_put(&c->t, "<path fill=\"#c9cfd6\" stroke=\"#556070\" d=\"M%d %d", LEFT, TOP + CURVE);
+    ad__text_put(&c->t, "<path class=\"track rule\" d=\"M%d %d", LEFT, TOP + CURVE);
     for (int i = 0; i < c->steps; i++) {
         if (i) live[i] += live[i - 1];
         double y = TOP + CURVE - CURVE * live[i] / c->top;
@@ -226,11 +202,11 @@ static void put_curve(picture *c)
     }
     ad__text_put(&c->t, "L%d %dZ\"/>\n", LEFT + WIDTH, TOP + CURVE);
     free(live);
-    ad__text_put(&c->t, "<line x1=\"%.2f\" x2=\"%.2f\" y1=\"%d\" y2=\"%d\" stroke=\"#cc1111\" stroke-width=\"1.5\"/>\n", x, x, TOP - 6, PLOT_TOP + PLOT);
+    ad__text_put(&c->t, "<line x1=\"%.2f\" x2=\"%.2f\" y1=\"%d\" y2=\"%d\" stroke=\"#dd3333\" stroke-width=\"1.5\"/>\n", x, x, TOP - 6, PLOT_TOP + PLOT);
     const ad__record *r = step < p->n_steps ? p->steps[step].record : NULL;
-    ad__text_put(&c->t, "<text x=\"%.1f\" y=\"%d\" font-size=\"12\" fill=\"#cc1111\" text-anchor=\"%s\">peak %.2f MiB at step %d%s%s%s", x, TOP - 10,
+    ad__text_put(&c->t, "<text x=\"%.1f\" y=\"%d\" font-size=\"12\" fill=\"#dd3333\" text-anchor=\"%s\">peak %.2f MiB at step %d%s%s%s", x, TOP - 10,
             step * 2 > c->steps ? "end" : "start", peak / (1 << 20), step, r ? ": " : "", r ? r->op->name : "", r && r->place && r->place->path ? " " : "");
-    if (r && r->place && r->place->path) put_escaped(&c->t, r->place->path, 60);
+    if (r && r->place && r->place->path) ad__svg_escaped(&c->t, r->place->path, 60);
     if (r && r->place && r->place->line) ad__text_put(&c->t, ", line %d", r->place->line);
     ad__text_put(&c->t, "</text>\n");
 }
@@ -238,16 +214,16 @@ static void put_curve(picture *c)
 static void put_legend(picture *c)
 {
     int x = LEFT + WIDTH + 18, y = PLOT_TOP + 4, n = c->n_kinds < COLORS - 1 ? c->n_kinds : COLORS - 1;
-    ad__text_put(&c->t, "<g font-size=\"11\" fill=\"#333333\">\n<text x=\"%d\" y=\"%d\" font-weight=\"bold\">made by</text>\n", x, y + 6);
+    ad__text_put(&c->t, "<g class=\"ink\" font-size=\"11\">\n<text x=\"%d\" y=\"%d\" font-weight=\"bold\">made by</text>\n", x, y + 6);
     for (int k = 0; k <= n; k++) {
         if (k == n && c->n_kinds <= n) break;
         ad__text_put(&c->t, "<rect x=\"%d\" y=\"%d\" width=\"14\" height=\"12\" fill=\"%s\"/><text x=\"%d\" y=\"%d\">%s</text>\n", x, y + 18 + 20 * k,
-                colors[k == n ? COLORS - 1 : k], x + 22, y + 28 + 20 * k, k == n ? "other ops" : c->kinds[k].op);
+                ad__svg_colors[k == n ? COLORS - 1 : k], x + 22, y + 28 + 20 * k, k == n ? "other ops" : c->kinds[k].op);
     }
     y += 18 + 20 * (n + 1) + 6;
-    ad__text_put(&c->t, "<rect x=\"%d\" y=\"%d\" width=\"14\" height=\"12\" fill=\"%s\" fill-opacity=\"0.55\"/><text x=\"%d\" y=\"%d\">pale: backward part</text>\n",
-            x, y, colors[0], x + 22, y + 10);
-    ad__text_put(&c->t, "<rect x=\"%d\" y=\"%d\" width=\"14\" height=\"12\" fill=\"none\" stroke=\"#000000\" stroke-dasharray=\"3 2\"/>"
+    ad__text_put(&c->t, "<rect x=\"%d\" y=\"%d\" width=\"14\" height=\"12\" fill=\"%s\"" AD__SVG_FAINT "/><text x=\"%d\" y=\"%d\">faint: backward part</text>\n",
+            x, y, ad__svg_colors[0], x + 22, y + 10);
+    ad__text_put(&c->t, "<rect x=\"%d\" y=\"%d\" width=\"14\" height=\"12\" class=\"rule\" fill-opacity=\"0\" stroke-dasharray=\"3 2\"/>"
             "<text x=\"%d\" y=\"%d\">dashed: made again</text>\n</g>\n", x, y + 20, x + 22, y + 30);
 }
 
@@ -255,16 +231,12 @@ char *ad_program_svg(const ad_program *p, const char *title)
 {
     picture c = { .p = p };
     if (!collect(&c)) c.t.failed = true;
-    ad__text_put(&c.t, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\">\n"
-            "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n<text x=\"%d\" y=\"24\" font-size=\"16\" font-weight=\"bold\" fill=\"#222222\">",
-            PAGE_W, PAGE_H, PAGE_W, PAGE_H, PAGE_W, PAGE_H, LEFT);
-    put_escaped(&c.t, title, 512);
-    ad__text_put(&c.t, "</text>\n<text x=\"%d\" y=\"24\" font-size=\"12\" fill=\"#333333\" text-anchor=\"end\">arena %.2f MiB: values %.2f, scratch %.2f; %d steps, %d buffers</text>\n",
-            PAGE_W - 16, (double)p->arena_bytes / (1 << 20), (double)p->value_bytes / (1 << 20), (double)(p->arena_bytes - p->value_bytes) / (1 << 20),
-            p->n_steps, c.n);
+    ad__svg_begin(&c.t, PAGE_W, PAGE_H, LEFT, title);
+    ad__svg_note(&c.t, PAGE_W, "arena %.2f MiB: values %.2f, scratch %.2f; %d steps, %d buffers", (double)p->arena_bytes / (1 << 20),
+                 (double)p->value_bytes / (1 << 20), (double)(p->arena_bytes - p->value_bytes) / (1 << 20), p->n_steps, c.n);
     if (!c.t.failed) {
         put_phases(&c);
-        ad__text_put(&c.t, "<g stroke=\"#ffffff\" stroke-width=\"0.4\">\n");
+        ad__text_put(&c.t, "<g class=\"gap\" stroke-width=\"0.4\">\n");
         for (int i = 0; i < c.n; i++) put_buffer(&c, &c.buffers[i]);
         ad__text_put(&c.t, "</g>\n");
         put_curve(&c);
@@ -272,7 +244,7 @@ char *ad_program_svg(const ad_program *p, const char *title)
         put_labels(&c);
         put_legend(&c);
     }
-    ad__text_put(&c.t, "</svg>\n");
+    ad__svg_end(&c.t);
     free(c.buffers);
     free(c.kinds);
     return ad__text_take(&c.t);

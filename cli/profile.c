@@ -1,59 +1,32 @@
 /* profile.c - adze profile: time of a training step by op and by line of the model, beside the limits of the machine. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
-/* What a row does in a second, and its share of what the machine can. */
-typedef struct rates {
-    double ms, share, backward, flops, of_peak, bytes, of_memory;
-} rates;
-
-static rates rates_of(const ad_profile *p, const ad_profile_row *row)
+static void add_row(cli_table *t, const ad_profile *p, const ad_profile_row *row, const char *path)
 {
-    double a_step = row->seconds / (double)p->steps;
-    rates r = { .ms = 1e3 * a_step, .share = a_step / p->seconds };
-    if (row->seconds <= 0) return r;
-    r.backward = row->backward / row->seconds;
-    r.flops = 2 * row->cost.macs / a_step;
-    r.bytes = row->cost.bytes / a_step;
-    r.of_peak = r.flops / p->limits.flops;
-    r.of_memory = r.bytes / p->limits.bytes;
-    return r;
-}
-
-static void add_row(cli_table *t, const ad_profile *p, const ad_profile_row *row, const char *name, const char *path)
-{
-    const rates r = rates_of(p, row);
-    char flops[48] = "-\t-";
+    const ad_profile_rates r = ad_profile_rates_of(p, row);
+    char name[256], flops[48] = "-\t-";
     if (r.flops > 0) snprintf(flops, sizeof flops, "%.1f\t%.0f %%", 1e-9 * r.flops, 100 * r.of_peak);
-    cli_table_row(t, "%s\t%d\t%.3f\t%.1f %%\t%.0f %%\t%s\t%.1f\t%.0f %%%s%s", name, row->steps, r.ms, 100 * r.share, 100 * r.backward, flops,
-                  1e-9 * r.bytes, 100 * r.of_memory, *path ? "\t" : "", path);
-}
-
-/* "phiseg.yaml:43" */
-static const char *line_text(const ad_place *at, char text[256])
-{
-    const char *slash = at && at->file ? strrchr(at->file, '/') : NULL;
-    if (at) snprintf(text, 256, "%s:%d", slash ? slash + 1 : at->file ? at->file : "", at->line);
-    else snprintf(text, 256, "(no line)");
-    return text;
+    cli_table_row(t, "%s\t%d\t%.3f\t%.1f %%\t%.0f %%\t%s\t%.1f\t%.0f %%%s%s", ad_profile_name(row, name), row->steps, 1e3 * r.seconds, 100 * r.share,
+                  100 * r.backward, flops, 1e-9 * r.bytes, 100 * r.of_memory, *path ? "\t" : "", path);
 }
 
 static void print_tables(const cli *c, const ad_plan *plan, const ad_profile *p)
 {
     cli_table ops = { 0 }, lines = { 0 };
-    char text[256];
     printf("%s: %lld steps of %lld items, %.2f ms a step in %d records\nlimits: %.1f GFLOP/s in registers, %.1f GB/s of memory (%s, %d threads)\n\n", plan->name,
            (long long)p->steps, (long long)p->batch, 1e3 * p->seconds, p->records, 1e-9 * p->limits.flops, 1e-9 * p->limits.bytes,
            ad_isa_name(ad_ctx_isa(c->ctx)), ad_ctx_threads(c->ctx));
     cli_table_row(&ops, "op\trecords>\tms>\tshare>\tbackward>\tGFLOP/s>\tof peak>\tGB/s>\tof memory>");
-    for (int i = 0; i < p->n_ops; i++) add_row(&ops, p, &p->ops[i], p->ops[i].op, "");
+    for (int i = 0; i < p->n_ops; i++) add_row(&ops, p, &p->ops[i], "");
     cli_table_print(&ops);
     cli_table_row(&lines, "line\trecords>\tms>\tshare>\tbackward>\tGFLOP/s>\tof peak>\tGB/s>\tof memory>\tfirst used in");
     for (int i = 0; i < p->n_lines; i++) {
         const ad_place *at = p->lines[i].place;
-        add_row(&lines, p, &p->lines[i], line_text(at, text), at && at->path ? at->path : "weights");
+        add_row(&lines, p, &p->lines[i], at && at->path ? at->path : "weights");
     }
     putchar('\n');
     cli_table_print(&lines);
@@ -62,7 +35,7 @@ static void print_tables(const cli *c, const ad_plan *plan, const ad_profile *p)
 
 static void put_row(ad_json_writer *w, const ad_profile *p, const ad_profile_row *row)
 {
-    const rates r = rates_of(p, row);
+    const ad_profile_rates r = ad_profile_rates_of(p, row);
     ad_json_open_object(w, NULL);
     if (row->op && *row->op) ad_json_put_text(w, "op", row->op);
     if (row->place) {
@@ -71,7 +44,7 @@ static void put_row(ad_json_writer *w, const ad_profile *p, const ad_profile_row
         ad_json_put_text(w, "path", row->place->path);
     }
     ad_json_put_int(w, "records", row->steps);
-    ad_json_put_number(w, "ms", r.ms);
+    ad_json_put_number(w, "ms", 1e3 * r.seconds);
     ad_json_put_number(w, "share", r.share);
     ad_json_put_number(w, "backward", r.backward);
     ad_json_put_number(w, "macs", row->cost.macs);
@@ -101,6 +74,17 @@ static void print_json(const ad_plan *plan, const ad_profile *p)
     cli_json_print(&w);
 }
 
+static ad_status write_picture(cli *c, const ad_plan *plan, const ad_profile *p)
+{
+    char title[512];
+    snprintf(title, sizeof title, "%s: a training step of %lld items, %.1f ms (%s, threads: %d)", plan->name, (long long)p->batch, 1e3 * p->seconds,
+             ad_isa_name(ad_ctx_isa(c->ctx)), ad_ctx_threads(c->ctx));
+    char *text = ad_profile_svg(p, title);
+    ad_status s = text ? ad_file_write(&c->error, c->asked.svg, text, strlen(text)) : AD_FAIL(&c->error, ENOMEM, "out of memory for the picture");
+    free(text);
+    return s;
+}
+
 static ad_status run(cli *c)
 {
     ad_experiment *x = NULL;
@@ -111,6 +95,7 @@ static ad_status run(cli *c)
     AD_TRY(cli_set_memory(c));
     ad_status s = cli_open_run(c, c->asked.arguments.item[0], &x, &i, &plan, &directory);
     if (s == AD_OK) s = ad_profile_step(x, i, directory, c->asked.repeat, &p);
+    if (s == AD_OK && c->asked.svg) s = write_picture(c, &plan, &p);
     if (s == AD_OK && c->asked.json) print_json(&plan, &p);
     else if (s == AD_OK) print_tables(c, &plan, &p);
     ad_profile_fini(&p);
@@ -118,8 +103,8 @@ static ad_status run(cli *c)
     return s;
 }
 
-static const char *const options[] = { "repeat", "set", "profile", "run", "memory", "zoo", "ops", "lenient", "json", NULL };
-static const char *const examples[] = { "adze profile zoo:phiseg --profile tiny", "adze profile runs/a --repeat 20 --threads 1", NULL };
+static const char *const options[] = { "repeat", "set", "profile", "run", "memory", "zoo", "ops", "lenient", "json", "svg", NULL };
+static const char *const examples[] = { "adze profile zoo:phiseg --profile tiny", "adze profile runs/a --repeat 20 --threads 1", "adze profile zoo:hpu_net --svg profile.svg", NULL };
 
 const cli_command cli_profile = {
     .name = "profile", .usage = "zoo:NAME | MODEL.yaml | EXPERIMENT.yaml | RUN", .doc = "Show where the time of a training step goes",

@@ -187,6 +187,18 @@ typedef struct ad_profile {
 AD_API AD_CHECKED ad_status ad_profile_step(ad_experiment *x, int i, const char *directory, int64_t steps, ad_profile *out);
 AD_API void ad_profile_fini(ad_profile *p);
 
+/* What a row does in a second, and its shares: of the step, of it in the backward part, of what the machine does at best (bytes that come
+ * from caches are faster than memory, so that of_memory may exceed 1). */
+typedef struct ad_profile_rates {
+    double seconds, share, backward;   /* seconds: of one step */
+    double flops, bytes, of_peak, of_memory;
+} ad_profile_rates;
+AD_API ad_profile_rates ad_profile_rates_of(const ad_profile *p, const ad_profile_row *row);
+/* "conv", "phiseg.yaml:43", "(no line)". Returns text. */
+AD_API const char *ad_profile_name(const ad_profile_row *row, char text[256]);
+/* The profile as an SVG picture: time by op and by line, and the shares of both limits. malloc'ed; NULL if memory was out. */
+AD_API char *ad_profile_svg(const ad_profile *p, const char *title);
+
 /* An adjoint, as far as it is shown. */
 #define AD_SHOWN 4
 typedef struct ad_seen {

@@ -11,6 +11,7 @@ libcore_la_SOURCES += \
 	experiments/feed.c \
 	experiments/keys.c \
 	experiments/profile.c \
+	experiments/profile_picture.c \
 	experiments/run_folder.c \
 	experiments/sampler.c \
 	experiments/sheet.c \

@@ -7,6 +7,7 @@
 #include "experiments/experiment.h"
 #include "ops/kernels/limits.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,4 +83,27 @@ void ad_profile_fini(ad_profile *p)
     if (p->owner) ad__training_fini(p->owner);
     free(p->owner);
     *p = (ad_profile){ 0 };
+}
+
+ad_profile_rates ad_profile_rates_of(const ad_profile *p, const ad_profile_row *row)
+{
+    ad_profile_rates r = { .seconds = row->seconds / (double)p->steps };
+    if (row->seconds <= 0) return r;
+    r.share = r.seconds / p->seconds;
+    r.backward = row->backward / row->seconds;
+    r.flops = 2 * row->cost.macs / r.seconds;
+    r.bytes = row->cost.bytes / r.seconds;
+    r.of_peak = r.flops / p->limits.flops;
+    r.of_memory = r.bytes / p->limits.bytes;
+    return r;
+}
+
+const char *ad_profile_name(const ad_profile_row *row, char text[256])
+{
+    const ad_place *at = row->place;
+    const char *slash = at && at->file ? strrchr(at->file, '/') : NULL;
+    if (row->op && *row->op) snprintf(text, 256, "%s", row->op);
+    else if (at) snprintf(text, 256, "%s:%d", slash ? slash + 1 : at->file ? at->file : "", at->line);
+    else snprintf(text, 256, "(no line)");
+    return text;
 }

@@ -129,7 +129,10 @@ small='--profile tiny --set data.set=synthetic --set train.batch=1 --set data.op
 shows 'limits: ' profile zoo:phiseg $small --repeat 1
 grep -qE '^conv +[0-9]+ +[0-9.]+ +[0-9.]+ % +0 % +[0-9.]+ +[0-9]+ % ' out && grep -qE '^phiseg.yaml:43 +[0-9]+ ' out && grep -q '^(no line) .*weights$' out ||
     fail "adze profile lacks an op, a line or the weights"
-shows '"of_peak": ' profile zoo:phiseg $small --repeat 1 --json
+shows '"of_peak": ' profile zoo:phiseg $small --repeat 1 --json --svg profile.svg
+grep -q '^<svg ' profile.svg && grep -q '>phiseg: a training step of 1 items, ' profile.svg && grep -q '>conv_by_weight</text>' profile.svg &&
+    grep -q '>phiseg.yaml:43<tspan .*>posterior/h\[0,1\]/cbr/conv</tspan>' profile.svg || fail "the picture of the profile lacks its title, an op or a line"
+refused 5 "none/x.svg" profile zoo:phiseg $small --repeat 1 --svg none/x.svg
 shows 'back over ' trace zoo:phiseg $small --only kl_normal
 shows 'back over 30  channel_affine  posterior/h[2,1]/cbr/batch_norm' trace zoo:phiseg $small --from 30 --to 29
 grep -qE '^  in   out      posterior/h\[2,1\]/cbr/batch_norm #30 \[1,16,16,32\]: between -?[0-9.e-]+ and [0-9.e-]+, mean ' out &&

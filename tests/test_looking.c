@@ -123,8 +123,28 @@ static void a_profile_is_the_whole_step(void **state)
     ad_experiment_free(x);
 }
 
+/* Two steps of 1 s on a machine of 100 FLOP/s and 10 bytes/s: the longest bar is 330 wide, a full track 104. */
+static void a_picture_shows_times_and_limits(void **state)
+{
+    ad_place place = { .file = "models/a<b.yaml", .line = 7, .path = "net/conv" };
+    ad_profile_row ops[16] = { { .op = "conv", .steps = 3, .seconds = 1.5, .backward = 0.3, .cost = { .macs = 7.5, .bytes = 15 } } };
+    ad_profile_row lines[] = { { .op = "", .place = &place, .steps = 3, .seconds = 1.2 }, { .op = "", .seconds = 0.8, .cost = { .bytes = 1 } } };
+    for (int i = 1; i < 16; i++) ops[i] = (ad_profile_row){ .op = "small", .steps = 1, .seconds = 0.5 / 15, .cost = { .macs = 1 } };
+    const ad_profile p = { .steps = 2, .seconds = 1, .limits = { 100, 10 }, .n_ops = 16, .ops = ops, .n_lines = 2, .lines = lines };
+    char *svg = ad_profile_svg(&p, "x & y");
+    const char *const parts[] = {
+        "x &amp; y", "width=\"264.0\" height=\"13\"", "x=\"636.0\" y=\"80\" width=\"66.0\" height=\"13\"", ">750.0 ms<", ">75.0 %<", "width=\"20.8\"", ">20 %</text>", "width=\"104.0\"",
+        ">200 %</text>", ">3 other ops<", ">a&lt;b.yaml:7<", ">net/conv</tspan>", ">(no line)<", "prefers-color-scheme:dark", "</svg>",
+    };
+    assert_non_null(svg);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!strstr(svg, parts[i])) fail_msg("the picture lacks %s:\n%s", parts[i], svg);
+    free(svg);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(traced_adjoints_are_the_gradients), cmocka_unit_test(a_profile_is_the_whole_step) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(traced_adjoints_are_the_gradients), cmocka_unit_test(a_profile_is_the_whole_step),
+                                        cmocka_unit_test(a_picture_shows_times_and_limits) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
