@@ -215,7 +215,9 @@ typedef struct ad_plan_options {
     /* Largest arena, bytes; 0: any. Values are given up and made again so that it is kept, with the same bits; where that cannot be,
      * AD_EUSAGE and the smallest arena that can be. Needs buffers to be reused. */
     size_t memory;
-    ad_tensor *guard;      /* checked before anything is committed: not finite stops the run with AD_ENUMERIC, nothing committed */
+    /* A loss: if it, or what parameters and state would be updated by (gradients, as they are after clipping), is not finite, the run stops
+     * with AD_ENUMERIC and nothing is committed. */
+    ad_tensor *guard;
 } ad_plan_options;
 
 /* Keeps outs[] readable after a run. Commits recorded on the tape whose value is reachable are part of every program unless

@@ -56,6 +56,12 @@ typedef struct ad__commit {
     ad_tensor *leaf, *value;
 } ad__commit;
 
+/* What must be finite before anything is committed, and the parameter that would not be; NULL: the guard itself. */
+typedef struct ad__watch {
+    int value;
+    const ad_tensor *leaf;
+} ad__watch;
+
 /* The reverse walk in progress. */
 typedef struct ad__walk {
     bool *needed;                /* by tensor id: leads to a wanted one */
@@ -96,6 +102,8 @@ ad_status ad__slope(ad_tape *t, ad_tensor *f, int n, ad_tensor *const *wrt, ad_t
 
 /* ---- running one record, shared by define-by-run and programs ---- */
 
+/* Every element of a buffer is finite; whole numbers are. */
+bool ad__finite(const ad_buffer *b, ad_precision p, int threads);
 /* First element of a real buffer that is not finite, or -1. */
 int64_t ad__not_finite(const ad_buffer *b, ad_precision p);
 /* What is known of a value's elements, gathered part by part. */
@@ -187,6 +195,8 @@ struct ad_program {
     int n_commits;
     void **data;                 /* by value id: where it is during a run */
     int guard;                   /* value id, -1 */
+    ad__watch *watched;          /* what is looked at between the steps before first_late and the others */
+    int n_watched;
     int first_late;              /* steps from here on change parameters */
     char *arena;
     size_t arena_bytes, value_bytes;

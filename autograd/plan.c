@@ -194,6 +194,43 @@ static ad_status plan_commits(ad_program *p)
     return order_late(p);
 }
 
+/* ---- what must be finite ---- */
+
+static void watch(ad_program *p, int value, const ad_tensor *leaf)
+{
+    const ad_tensor *x = p->values[value].tensor;
+    if (x->leaf == AD__COMPUTED && x->shape.dtype == AD_REAL) p->watched[p->n_watched++] = (ad__watch){ value, leaf };
+}
+
+/* Before a parameter is written: the guard, what the steps that write them where they lie read besides (the gradients), and the values to be
+ * copied that are there by then. New values made from finite ones are taken to be finite. */
+static ad_status list_watched(ad_program *p)
+{
+    if (p->guard < 0) return AD_OK;
+    int most = 1 + p->n_commits;
+    bool *late = calloc((size_t)p->n_values + 1, sizeof *late);
+    for (int i = p->first_late; i < p->n_steps; i++) most += p->steps[i].n_in;
+    p->watched = ad__arena_alloc(&p->memory, (size_t)most * sizeof *p->watched);
+    if (!late || !p->watched) {
+        free(late);
+        return AD_FAIL(&p->ctx->error, ENOMEM, "plan: out of memory");
+    }
+    for (int i = p->first_late; i < p->n_steps; i++)
+        for (int k = 0; k < p->steps[i].n_out; k++) late[p->steps[i].out[k]] = true;
+    p->watched[p->n_watched++] = (ad__watch){ p->guard, NULL };
+    for (int i = p->first_late; i < p->n_steps; i++) {
+        const ad__step *s = &p->steps[i];
+        for (int k = 1; s->in_place && k < s->n_in; k++)
+            if (s->in[k] >= 0 && !late[s->in[k]]) watch(p, s->in[k], p->values[s->in[0]].tensor);
+    }
+    for (int i = 0; i < p->n_commits; i++) {
+        int value = ad__value_of(p, p->commits[i].value);
+        if (!late[value]) watch(p, value, p->commits[i].leaf);
+    }
+    free(late);
+    return AD_OK;
+}
+
 /* ---- the program ---- */
 
 int ad__value_again(ad_program *p, int value)
@@ -266,6 +303,7 @@ static ad_status plan(ad_program *p, int n_out, ad_tensor *const *outs, const ad
     costs(p);
     if (o->memory && o->no_reuse) return AD_FAIL(&p->ctx->error, EUSAGE, "compile: a memory budget needs buffers that are reused");
     if (o->memory) AD_TRY(ad__plan_budget(p, o->memory));
+    AD_TRY(list_watched(p));
     return ad__plan_buffers(p, !o->no_reuse);
 }
 

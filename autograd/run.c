@@ -73,12 +73,16 @@ static ad_status run_step(ad_program *p, ad__step *s, const ad_run_options *o)
     return status;
 }
 
-static ad_status check_guard(const ad_program *p)
+static ad_status check_watched(const ad_program *p)
 {
-    if (p->guard < 0) return AD_OK;
-    ad_buffer b = { p->data[p->guard], p->values[p->guard].tensor->shape };
-    if (ad__not_finite(&b, p->precision) < 0) return AD_OK;
-    return AD_FAIL(&p->ctx->error, ENUMERIC, "the loss is not finite; nothing was committed");
+    for (int i = 0; i < p->n_watched; i++) {
+        const ad__watch *w = &p->watched[i];
+        const ad_buffer b = { p->data[w->value], p->values[w->value].tensor->shape };
+        if (ad__finite(&b, p->precision, p->ctx->threads)) continue;
+        if (!w->leaf) return AD_FAIL(&p->ctx->error, ENUMERIC, "the loss is not finite; nothing was committed");
+        return AD_FAIL(&p->ctx->error, ENUMERIC, "what '%s' would be updated by is not finite; nothing was committed", w->leaf->name);
+    }
+    return AD_OK;
 }
 
 ad_status ad_run(ad_program *p, const ad_run_options *run)
@@ -88,7 +92,7 @@ ad_status ad_run(ad_program *p, const ad_run_options *run)
     if (o->found) *o->found = (ad_finding){ .record = -1 };
     AD_TRY(find_leaves(p));
     for (int i = 0; i < p->first_late; i++) AD_TRY(run_step(p, &p->steps[i], o));
-    AD_TRY(check_guard(p));
+    AD_TRY(check_watched(p));
     for (int i = p->first_late; i < p->n_steps; i++) AD_TRY(run_step(p, &p->steps[i], o));
     for (int i = 0; i < p->n_commits; i++) {
         const ad__commit *c = &p->commits[i];

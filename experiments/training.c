@@ -2,8 +2,8 @@
  * training.c - one step of one run: model, data, weights, and the program that computes loss, gradients and new weights. Training runs it
  * over and over (trainer.c); profiles, traces and replays look at it.
  *
- * Everything random is a pure function of (seed, step). Nothing is committed by a step whose loss is not finite: the step is repeated
- * with every value checked, which names the op.
+ * Everything random is a pure function of (seed, step). Nothing is committed by a step whose loss or gradients are not finite: the step is
+ * repeated with every value checked, which names the op.
  */
 #include "config.h"
 
@@ -204,7 +204,7 @@ ad_status ad__training_look(ad__training *t)
     const ad_run_options careful = { .seed = (uint64_t)t->plan->config.seed, .step = (uint64_t)t->step, .check = true, .found = &t->finding };
     ad_error_clear(t->error);
     ad_status s = ad_run(t->program, &careful);
-    if (s == AD_OK) return AD_FAIL(t->error, ENUMERIC, "the loss of step %lld is not finite", (long long)t->step);
+    if (s == AD_OK) return AD_FAIL(t->error, ENUMERIC, "the loss or a gradient of step %lld is not finite", (long long)t->step);
     return s == AD_ENUMERIC ? ad_error_prefix(t->error, "step %lld", (long long)t->step) : s;
 }
 

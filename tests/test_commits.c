@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "autograd/internal.h"
 #include "optim/optim.h"
 
 enum { N = 40 };
@@ -177,6 +178,103 @@ static void a_refused_record_takes_no_commit_away(void **state)
     end(&b);
 }
 
+/* ---- what must not be committed ---- */
+
+/* a is halved in place by an optimiser, and c gets the logarithm of b: with b = 0 that is minus infinity. */
+static ad_tensor *with_logarithm(bench *b)
+{
+    ad_tensor *loss = descend(b, 1, (const int[]){ 0 });
+    ok(b, ad_commit(b->leaf[2], ad_log(b->t, b->leaf[1])));
+    return loss;
+}
+
+/* The loss, sum sqrt(a - 100), is finite where its slope is not. */
+static ad_tensor *with_root(bench *b)
+{
+    ad_tensor *grad;
+    ad_tape_at(b->t, &(ad_place){ .file = "root.yaml", .line = 7, .column = 3, .path = "train/root" });
+    ad_tensor *loss = ad_sum(b->t, ad_sqrt(b->t, ad_shift(b->t, b->leaf[0], -100)), NULL, false);
+    ok(b, ad_gradients(b->t, loss, 1, &b->leaf[0], &grad));
+    ok(b, ad_optim_new(ad_ctx_error(b->ctx), "adam", "", NULL, &b->optim));
+    ok(b, ad_optim_record(b->optim, b->t, b->params, 2, (ad_optim_weight[]){ { b->leaf[0], grad, 1, 1 }, { b->leaf[1], b->leaf[2], 1, 1 } }));
+    ok(b, ad_commit(b->leaf[2], ad_scale(b->t, b->leaf[2], 2)));
+    return loss;
+}
+
+typedef struct refusal {
+    ad_tensor *(*make)(bench *b);
+    double zero;                 /* number 5 of this parameter ... */
+    int of;
+    const char *says, *looks;    /* without and with every value looked at */
+} refusal;
+
+static void nothing_changes(const refusal *r, const ad_plan_options *plan)
+{
+    bench b;
+    ad_program *program;
+    ad_finding found;
+    char before[65], after[65];
+    begin(&b);
+    ad_tensor *loss = r->make(&b);
+    ad_plan_options o = *plan;
+    o.guard = loss;
+    data(&b, names[r->of])[5] = (float)r->zero;
+    ok(&b, ad_compile(b.t, 1, &loss, &o, &program));
+    ad_optim_set(b.optim, program, 0, 0.5);
+    ad_params_hash(b.params, before);
+    for (int look = 0; look < 2; look++) {
+        ad_status s = ad_run(program, &(ad_run_options){ .check = look, .found = &found });
+        const char *want = look ? r->looks : r->says, *message = ad_ctx_message(b.ctx);
+        if (s != AD_ENUMERIC || !strstr(message, want)) fail_msg("status %d, '%s'; want '%s'", (int)s, message, want);
+        assert_true(isfinite(*(float *)ad_program_data(program, loss)) && (found.record >= 0) == look);
+        ad_params_hash(b.params, after);
+        assert_string_equal(before, after);
+        ad_error_clear(ad_ctx_error(b.ctx));
+    }
+    /* It can go on from there. */
+    data(&b, names[r->of])[5] = (float)start(r->of, 5);
+    data(&b, "a")[0] = 101;
+    ok(&b, ad_run(program, NULL));
+    ad_params_hash(b.params, after);
+    assert_string_not_equal(before, after);
+    ad_program_free(program);
+    end(&b);
+}
+
+static void what_is_not_finite_is_not_committed(void **state)
+{
+    static const ad_plan_options plans[] = { { 0 }, { .no_sharing = true, .no_chains = true }, { .no_reuse = true }, { .memory = 1 << 20 } };
+    static const refusal refusals[] = {
+        { with_root, 100, 0, "what 'a' would be updated by is not finite; nothing was committed", "op        gradient: " },
+        { with_root, 100, 0, "'a'", "train/root" },
+        { with_root, 100, 0, "'a'", "root.yaml:7:3" },
+        { with_logarithm, 0, 1, "what 'c' would be updated by is not finite", "op        log" },
+    };
+    for (size_t p = 0; p < sizeof plans / sizeof *plans; p++)
+        for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) nothing_changes(&refusals[i], &plans[p]);
+}
+
+/* Wherever it stands: vectors, their rest, more than one part of a large value. */
+static void every_element_is_looked_at(void **state)
+{
+    enum { LARGE = 3 * 65536 + 37 };
+    static const float bad[] = { NAN, INFINITY, -INFINITY };
+    static float x[LARGE];
+    const int64_t at[] = { 0, 15, 16, 65535, 65536, 3 * 65536 - 1, 3 * 65536 + 31, 3 * 65536 + 32, LARGE - 1 };
+    ad_buffer b = { x, { 1, { LARGE } } };
+    for (int i = 0; i < LARGE; i++) x[i] = i % 2 ? 3e38f : -1e-45f;
+    for (int threads = 1; threads <= 4; threads += 3) {
+        assert_true(ad__finite(&b, AD_F32, threads));
+        for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+            float kept = x[at[i]];
+            x[at[i]] = bad[i % 3];
+            assert_false(ad__finite(&b, AD_F32, threads));
+            assert_int_equal(ad__not_finite(&b, AD_F32), at[i]);
+            x[at[i]] = kept;
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +284,8 @@ int main(void)
         cmocka_unit_test(and_handed_on),
         cmocka_unit_test(the_new_value_can_be_given_too),
         cmocka_unit_test(a_refused_record_takes_no_commit_away),
+        cmocka_unit_test(what_is_not_finite_is_not_committed),
+        cmocka_unit_test(every_element_is_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

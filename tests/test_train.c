@@ -222,33 +222,53 @@ static void existing_run_is_refused(void **state)
     ad_experiment_free(seed);
 }
 
-/* The message has the op, the line of the model and the images; nothing was committed, nothing saved. */
-static void not_finite_is_named(void **state)
+typedef struct failing {
+    const char *name, *term;         /* added to the reconstruction */
+    const char *parts[8];            /* of the message */
+    int64_t bad;
+} failing;
+
+/* The message has the op, the line of the model and the images; nothing was committed, nothing saved; the step can be run again. */
+static void fails(const failing *f)
 {
-    char *text = content(model), path[400];
+    char *text = content(model), path[400], run[64], kept[80];
     int at = (int)(strstr(text, "rec: cross_entropy") - text);
     snprintf(path, sizeof path, "%s", in_folder("broken.yaml"));
-    FILE *f = fopen(path, "w");
-    fprintf(f, "%.*srec: log(sum(0 * s) - 1) + %s", at, text, text + at + 5);
-    fclose(f);
+    snprintf(run, sizeof run, "%s/ckpt/LATEST", f->name);
+    snprintf(kept, sizeof kept, "%s/nan-0", f->name);
+    FILE *file = fopen(path, "w");
+    fprintf(file, "%.*srec: %s + %s", at, text, f->term, text + at + 5);
+    fclose(file);
     free(text);
     ad_experiment *x = experiment(ctx, path, NULL);
     ad_trained_info info;
-    ad_status s = ad_train(x, 0, in_folder("nan"), NULL, &info);
+    ad_status s = ad_train(x, 0, in_folder(f->name), NULL, &info);
     const char *message = ad_ctx_message(ctx);
-    static const char *const parts[] = { "step 0: ", "log", "broken.yaml:33", "\n  input     x: train/rec/shift [] by shift (record ", ": between -1 and -1",
-                                         "(image/reader)", "adze replay " };
     assert_int_equal(s, AD_ENUMERIC);
-    for (int i = 0; i < 7; i++)
-        if (!strstr(message, parts[i])) fail_msg("expected '%s' in '%s'", parts[i], message);
+    for (int i = 0; f->parts[i]; i++)
+        if (!strstr(message, f->parts[i])) fail_msg("expected '%s' in '%s'", f->parts[i], message);
     ad_error_clear(ad_ctx_error(ctx));
-    assert_int_not_equal(access(in_folder("nan/ckpt/LATEST"), F_OK), 0);
+    assert_int_not_equal(access(in_folder(run), F_OK), 0);
     ad_experiment_free(x);
     ad_replayed again;
-    assert_int_equal(ad_replay(ctx, in_folder("nan/nan-0"), NULL, &again), AD_OK);
-    assert_true(again.same && again.step == 0 && again.finding.bad == 1 && again.finding.count == 1 && strlen(again.finding.sha256) == 64);
+    assert_int_equal(ad_replay(ctx, in_folder(kept), NULL, &again), AD_OK);
+    assert_true(again.same && again.step == 0 && again.finding.bad == f->bad && strlen(again.finding.sha256) == 64);
     assert_non_null(strstr(again.message, "broken.yaml:33"));
     assert_int_equal(ad_ctx_error(ctx)->status, AD_OK);
+}
+
+static void not_finite_is_named(void **state)
+{
+    fails(&(failing){ "nan", "log(sum(0 * s) - 1)",
+                      { "step 0: ", "op        log", "broken.yaml:33", "\n  input     x: train/rec/shift [] by shift (record ", ": between -1 and -1",
+                        "(image/reader)", "adze replay " }, 1 });
+}
+
+/* The root of zero is finite, its slope is not: named in the step whose loss is still good. */
+static void a_gradient_that_is_not_finite_is_named_in_its_step(void **state)
+{
+    fails(&(failing){ "steep", "sqrt(sum(0 * s))",
+                      { "step 0: ", "op        gradient: ", "train/rec/sqrt", "broken.yaml:33", "(image/reader)", "adze replay " }, 1 });
 }
 
 static void wrong_settings(void **state)
@@ -486,7 +506,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bits), cmocka_unit_test(resumed_is_unbroken), cmocka_unit_test(averages_of_weights),
         cmocka_unit_test(stop_on_request),
-        cmocka_unit_test(existing_run_is_refused), cmocka_unit_test(not_finite_is_named), cmocka_unit_test(wrong_settings),
+        cmocka_unit_test(existing_run_is_refused), cmocka_unit_test(not_finite_is_named),
+        cmocka_unit_test(a_gradient_that_is_not_finite_is_named_in_its_step), cmocka_unit_test(wrong_settings),
         cmocka_unit_test(failed_saves), cmocka_unit_test(experiment_file), cmocka_unit_test(mistakes_in_files),
         cmocka_unit_test(draws_are_prefixes), cmocka_unit_test(pictures_of_samples), cmocka_unit_test(comparison),
     };
