@@ -99,11 +99,17 @@ typedef enum ad_fit { AD_CROP, AD_RESIZE } ad_fit;
 AD_API AD_CHECKED ad_status ad_fit_parse(ad_error *e, const char *name, ad_fit *out);     /* "crop", "resize" */
 /* Refuses a crop that is larger than the item. */
 AD_API AD_CHECKED ad_status ad_fit_check(ad_error *e, ad_fit fit, int item_height, int item_width, int height, int width);
-/* x [height, width] = image / 255 - 0.5. `moved`: rows down and columns right by which a crop's window lies off the middle, inside the
- * item; NULL: in the middle. */
-AD_API void ad_fit_image(ad_fit fit, const ad_item *item, const int moved[2], int height, int width, float *x);
+/* x [height, width] = image / 255 - 0.5. */
+AD_API void ad_fit_image(ad_fit fit, const ad_item *item, int height, int width, float *x);
 /* y [height, width] of one reader's mask. */
-AD_API void ad_fit_mask(ad_fit fit, const ad_item *item, int reader, const int moved[2], int height, int width, uint8_t *y);
+AD_API void ad_fit_mask(ad_fit fit, const ad_item *item, int reader, int height, int width, uint8_t *y);
+/* An item seen otherwise, as training shows it: turned to the left by `degrees` and enlarged by `zoom` about the middle of the window,
+ * which lies `moved` pixels of the item down and right of its place. Beyond its edge the image repeats the edge and is background. */
+typedef struct ad_view {
+    double moved[2], degrees, zoom;
+} ad_view;
+/* x [height, width] and y [height, width] of both. */
+AD_API void ad_view_item(ad_fit fit, const ad_item *item, int reader, const ad_view *view, int height, int width, float *x, uint8_t *y);
 /* The way back to the item's grid, on which scores are taken: labels [height, width] to [item_height, item_width], probabilities
  * [height, width, classes] likewise (outside of a crop: certainly background). */
 AD_API void ad_unfit_labels(ad_fit fit, int height, int width, const uint8_t *labels, int item_height, int item_width, uint8_t *out);
@@ -130,7 +136,8 @@ typedef struct ad_loader_options {
     int reader;            /* whose mask is the label: AD_READER_RANDOM draws one per item and step, else 0..readers-1 */
     bool flips;            /* mirrored left-right with probability 1/2 */
     bool turns;            /* turned by 0, 90, 180 or 270 degrees (0 or 180 where height != width) */
-    int shift;             /* a crop's window is moved by -shift..shift pixels along each axis */
+    int shift;             /* moved by -shift..shift pixels of the item along each axis */
+    double rotate, zoom;   /* turned by -rotate..rotate degrees; enlarged or made smaller by a factor of up to zoom (0 or 1: not) */
     bool no_shuffle;       /* items in their order, not a new permutation for every epoch */
     uint64_t seed;
     int64_t first_step;    /* the step of the first batch: where a resumed run goes on */

@@ -1,12 +1,14 @@
 /*
  * fit.c - between the grid of the items and that of a network: a central window, or scaling, and the way back.
  *
- * Crop: window row y is item row y + floor((H - h) / 2), moved by as many pixels as the caller says. On the way back everything outside is background.
+ * Crop: window row y is item row y + floor((H - h) / 2). On the way back everything outside is background.
  * Resize: pixel y of n lies at (y + 1/2) N / n - 1/2 of N, values between pixels are bilinear, positions beyond the edge take the edge
  * pixel; labels take the pixel whose area holds the centre. Smaller sizes are not smoothed beforehand.
+ * View: either grid turned, zoomed and moved; images bilinear, labels as one-hot maps, the class with the largest share.
  */
 #include "datasets/datasets.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char *const names[] = { [AD_CROP] = "crop", [AD_RESIZE] = "resize" };
@@ -30,19 +32,24 @@ ad_status ad_fit_check(ad_error *e, ad_fit fit, int item_height, int item_width,
     return AD_OK;
 }
 
-/* The two neighbours of pixel i of n in a row of N, and the weight of the second. */
+/* The two neighbours of a place in a row of N pixels, and the weight of the second. */
 typedef struct between {
     int lo, hi;
     float weight;
 } between;
 
-static between position(int i, int n, int N)
+static between neighbours(double at, int N)
 {
-    double at = (i + 0.5) * N / n - 0.5;
-    if (at <= 0) return (between){ 0, 0, 0 };
+    if (!(at > 0)) return (between){ 0, 0, 0 };
     if (at >= N - 1) return (between){ N - 1, N - 1, 0 };
     int lo = (int)at;
     return (between){ lo, lo + 1, (float)(at - lo) };
+}
+
+/* Those of pixel i of n in a row of N. */
+static between position(int i, int n, int N)
+{
+    return neighbours((i + 0.5) * N / n - 0.5, N);
 }
 
 static int nearest(int i, int n, int N)
@@ -56,42 +63,104 @@ static float mix(between row, between column, float ll, float lh, float hl, floa
     return top + row.weight * (bottom - top);
 }
 
-/* Row (axis 0) or column (axis 1) of the item at which the window begins. */
-static int first(const int moved[2], int axis, int whole, int window)
-{
-    return (whole - window) / 2 + (moved ? moved[axis] : 0);
-}
-
 static float intensity(uint8_t grey)
 {
     return (float)grey / 255.0f - 0.5f;
 }
 
-void ad_fit_image(ad_fit fit, const ad_item *item, const int moved[2], int height, int width, float *x)
+static float pixel(const ad_item *item, between row, between column)
 {
-    int W = item->width, from = first(moved, 0, item->height, height), left = first(moved, 1, W, width);
+    const uint8_t *top = item->image + row.lo * item->width, *bottom = item->image + row.hi * item->width;
+    return mix(row, column, intensity(top[column.lo]), intensity(top[column.hi]), intensity(bottom[column.lo]), intensity(bottom[column.hi]));
+}
+
+void ad_fit_image(ad_fit fit, const ad_item *item, int height, int width, float *x)
+{
+    int W = item->width;
     for (int r = 0; r < height; r++)
         for (int c = 0; c < width; c++) {
             if (fit == AD_CROP) {
-                x[r * width + c] = intensity(item->image[(r + from) * W + c + left]);
+                x[r * width + c] = intensity(item->image[(r + (item->height - height) / 2) * W + c + (W - width) / 2]);
                 continue;
             }
-            between row = position(r, height, item->height), column = position(c, width, W);
-            const uint8_t *top = item->image + row.lo * W, *bottom = item->image + row.hi * W;
-            x[r * width + c] = mix(row, column, intensity(top[column.lo]), intensity(top[column.hi]), intensity(bottom[column.lo]),
-                                   intensity(bottom[column.hi]));
+            x[r * width + c] = pixel(item, position(r, height, item->height), position(c, width, W));
         }
 }
 
-void ad_fit_mask(ad_fit fit, const ad_item *item, int reader, const int moved[2], int height, int width, uint8_t *y)
+void ad_fit_mask(ad_fit fit, const ad_item *item, int reader, int height, int width, uint8_t *y)
 {
-    int H = item->height, W = item->width, top = first(moved, 0, H, height), left = first(moved, 1, W, width);
+    int H = item->height, W = item->width;
     const uint8_t *mask = item->masks + (size_t)reader * (size_t)H * (size_t)W;
     for (int r = 0; r < height; r++)
         for (int c = 0; c < width; c++) {
-            int row = fit == AD_CROP ? r + top : nearest(r, height, H);
-            int column = fit == AD_CROP ? c + left : nearest(c, width, W);
+            int row = fit == AD_CROP ? r + (H - height) / 2 : nearest(r, height, H);
+            int column = fit == AD_CROP ? c + (W - width) / 2 : nearest(c, width, W);
             y[r * width + c] = mask[row * W + column];
+        }
+}
+
+/* ---- views: the window moved, turned and zoomed ---- */
+
+/* Pixel (r, c) of the network's grid lies at from + r along[0] + c along[1] of the item, rows before columns. */
+typedef struct grid {
+    double from[2], along[2][2];
+} grid;
+
+/* The vector from the middle of the window is scaled as the fit says, divided by the zoom, turned, and put to the middle moved. */
+static grid grid_of(ad_fit fit, const ad_item *item, const ad_view *v, int height, int width)
+{
+    const int whole[2] = { item->height, item->width }, window[2] = { height, width };
+    double angle = v->degrees * (acos(-1) / 180), cosine = cos(angle) / v->zoom, sine = sin(angle) / v->zoom, scale[2], middle[2];
+    grid g;
+    for (int k = 0; k < 2; k++) {
+        scale[k] = fit == AD_CROP ? 1 : (double)whole[k] / window[k];
+        middle[k] = (fit == AD_CROP ? (whole[k] - window[k]) / 2 + (window[k] - 1) / 2.0 : (whole[k] - 1) / 2.0) + v->moved[k];
+    }
+    g.along[0][0] = scale[0] * cosine;
+    g.along[0][1] = -scale[0] * sine;
+    g.along[1][0] = scale[1] * sine;
+    g.along[1][1] = scale[1] * cosine;
+    for (int k = 0; k < 2; k++) g.from[k] = middle[k] - g.along[0][k] * (height - 1) / 2.0 - g.along[1][k] * (width - 1) / 2.0;
+    return g;
+}
+
+static double at(const grid *g, int axis, int r, int c)
+{
+    return g->from[axis] + r * g->along[0][axis] + c * g->along[1][axis];
+}
+
+/* The class with the largest share of the four pixels around a place, the smallest such; outside the item: background. */
+static uint8_t commonest(const uint8_t *mask, int H, int W, double y, double x)
+{
+    if (y < -0.5 || x < -0.5 || y > H - 0.5 || x > W - 0.5) return 0;
+    between row = neighbours(y, H), column = neighbours(x, W);
+    const uint8_t label[4] = { mask[row.lo * W + column.lo], mask[row.lo * W + column.hi], mask[row.hi * W + column.lo],
+                               mask[row.hi * W + column.hi] };
+    const float share[4] = { (1 - row.weight) * (1 - column.weight), (1 - row.weight) * column.weight, row.weight * (1 - column.weight),
+                             row.weight * column.weight };
+    int best = 0;
+    float most = -1;
+    for (int i = 0; i < 4; i++) {
+        float sum = 0;
+        for (int k = 0; k < 4; k++) sum += label[k] == label[i] ? share[k] : 0;
+        if (sum > most || (sum == most && label[i] < label[best])) {
+            best = i;
+            most = sum;
+        }
+    }
+    return label[best];
+}
+
+void ad_view_item(ad_fit fit, const ad_item *item, int reader, const ad_view *view, int height, int width, float *x, uint8_t *y)
+{
+    int H = item->height, W = item->width;
+    const uint8_t *mask = item->masks + (size_t)reader * (size_t)H * (size_t)W;
+    grid g = grid_of(fit, item, view, height, width);
+    for (int r = 0; r < height; r++)
+        for (int c = 0; c < width; c++) {
+            double down = at(&g, 0, r, c), right = at(&g, 1, r, c);
+            x[r * width + c] = pixel(item, neighbours(down, H), neighbours(right, W));
+            y[r * width + c] = commonest(mask, H, W, down, right);
         }
 }
 

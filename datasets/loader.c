@@ -2,7 +2,7 @@
  * loader.c - training batches, prepared by a thread of their own one batch ahead.
  *
  * Batch s is a pure function of (seed, s): slot b takes item perm_q(r), where s * batch + b = q * count + r and perm_q is the permutation
- * of epoch q; its reader, flip, turn and shift are uniforms of (seed, step s, draw b). So neither the threads' timing nor where a run was
+ * of epoch q; its reader, flip, turns, shift and zoom are uniforms of (seed, step s, draw b). So neither the threads' timing nor where a run was
  * resumed can be seen in the data.
  *
  * Two slots: while the caller works on one, the thread fills the other. A third serves ad_loader_at.
@@ -11,6 +11,7 @@
 
 #include "datasets/datasets.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -66,15 +67,20 @@ static void permute(const ad_loader *l, slot *s, int64_t epoch)
 /* How an item is shown: what is drawn for slot b of a step. */
 typedef struct view {
     int reader, turn;           /* turn: quarter turns */
-    int moved[2];
-    bool flip;
+    bool flip, off;             /* off: not straight, so that `view` says how */
+    ad_view view;
 } view;
 
-enum { DRAW_READER, DRAW_FLIP, DRAW_TURN, DRAW_DOWN, DRAW_RIGHT };
+enum { DRAW_READER, DRAW_FLIP, DRAW_TURN, DRAW_DOWN, DRAW_RIGHT, DRAW_ANGLE, DRAW_ZOOM };
+
+static double draw(const ad_loader *l, int64_t step, int b, int what)
+{
+    return ad_uniform(l->item_key, (uint64_t)step, (uint32_t)b, (uint64_t)what);
+}
 
 static int below(const ad_loader *l, int64_t step, int b, int what, int n)
 {
-    int k = (int)(ad_uniform(l->item_key, (uint64_t)step, (uint32_t)b, (uint64_t)what) * n);
+    int k = (int)(draw(l, step, b, what) * n);
     return k < n ? k : n - 1;
 }
 
@@ -85,7 +91,10 @@ static view view_draw(const ad_loader *l, int64_t step, int b)
     if (v.reader == AD_READER_RANDOM) v.reader = below(l, step, b, DRAW_READER, l->readers);
     if (l->o.flips) v.flip = below(l, step, b, DRAW_FLIP, 2);
     if (l->o.turns) v.turn = square ? below(l, step, b, DRAW_TURN, 4) : 2 * below(l, step, b, DRAW_TURN, 2);
-    for (int k = 0; l->o.shift && k < 2; k++) v.moved[k] = below(l, step, b, DRAW_DOWN + k, 2 * l->o.shift + 1) - l->o.shift;
+    for (int k = 0; l->o.shift && k < 2; k++) v.view.moved[k] = below(l, step, b, DRAW_DOWN + k, 2 * l->o.shift + 1) - l->o.shift;
+    v.view.degrees = l->o.rotate * (2 * draw(l, step, b, DRAW_ANGLE) - 1);
+    v.view.zoom = l->o.zoom > 0 ? pow(l->o.zoom, 2 * draw(l, step, b, DRAW_ZOOM) - 1) : 1;
+    v.off = v.view.moved[0] != 0 || v.view.moved[1] != 0 || v.view.degrees != 0 || v.view.zoom != 1;
     return v;
 }
 
@@ -108,8 +117,12 @@ static ad_status fill_one(ad_error *e, const ad_loader *l, slot *s, int b)
     view v = view_draw(l, s->step, b);
     if (s->epoch != epoch) permute(l, s, epoch);
     AD_TRY(ad_dataset_read(e, l->data, l->o.split, s->order[number % l->count], &s->item));
-    ad_fit_image(l->o.fit, &s->item, v.moved, h, w, s->image);
-    ad_fit_mask(l->o.fit, &s->item, v.reader, v.moved, h, w, s->mask);
+    if (v.off) {
+        ad_view_item(l->o.fit, &s->item, v.reader, &v.view, h, w, s->image, s->mask);
+    } else {
+        ad_fit_image(l->o.fit, &s->item, h, w, s->image);
+        ad_fit_mask(l->o.fit, &s->item, v.reader, h, w, s->mask);
+    }
     for (int r = 0; r < h; r++)
         for (int c = 0; c < w; c++) {
             int64_t from = origin(&v, h, w, r, c), to = ((int64_t)b * h + r) * w + c;
@@ -233,16 +246,6 @@ static void slot_fini(slot *s)
     free(s->order);
 }
 
-/* A moved window must stay inside the item. */
-static ad_status check_shift(ad_error *e, const ad_loader_options *o, int item_height, int item_width)
-{
-    int down = (item_height - o->height) / 2, right = (item_width - o->width) / 2, most = down < right ? down : right;
-    if (o->fit != AD_CROP) most = 0;
-    if (o->shift >= 0 && o->shift <= most) return AD_OK;
-    return AD_FAIL(e, EUSAGE, "loader: shift %d; windows of %dx%d of images of %dx%d can be moved by 0 to %d pixels%s", o->shift, o->height,
-                   o->width, item_height, item_width, most, o->fit == AD_CROP ? "" : ", because fit 'resize' shows the whole image");
-}
-
 static ad_status check(ad_error *e, const ad_loader *l, int item_height, int item_width)
 {
     if (l->o.batch < 1) return AD_FAIL(e, EUSAGE, "loader: batch %d; need at least 1", l->o.batch);
@@ -250,8 +253,10 @@ static ad_status check(ad_error *e, const ad_loader *l, int item_height, int ite
     if (l->o.reader != AD_READER_RANDOM && (l->o.reader < 0 || l->o.reader >= l->readers))
         return AD_FAIL(e, EUSAGE, "loader: reader %d; need one of 0..%d, or %d for a random one", l->o.reader, l->readers - 1, AD_READER_RANDOM);
     if (l->count < 1) return AD_FAIL(e, EDATA, "loader: split '%s' of '%s' has no items", ad_split_name(l->o.split), ad_dataset_source(l->data)->name);
-    AD_TRY(ad_fit_check(e, l->o.fit, item_height, item_width, l->o.height, l->o.width));
-    return check_shift(e, &l->o, item_height, item_width);
+    if (l->o.shift < 0 || !(l->o.rotate >= 0 && l->o.rotate <= 180) || !(l->o.zoom == 0 || (l->o.zoom >= 1 && l->o.zoom <= 16)))
+        return AD_FAIL(e, EUSAGE, "loader: shift %d, rotate %g, zoom %g; need a shift of at least 0, an angle of 0..180 degrees and a zoom of 1..16",
+                       l->o.shift, l->o.rotate, l->o.zoom);
+    return ad_fit_check(e, l->o.fit, item_height, item_width, l->o.height, l->o.width);
 }
 
 ad_status ad_loader_new(ad_error *e, ad_dataset *borrowed, const ad_loader_options *options, ad_loader **out)

@@ -17,6 +17,7 @@ typedef struct ad__config {
     int data_fit;                  /* ad_fit */
     bool data_flips, data_turns;
     int64_t data_shift;
+    double data_rotate, data_zoom;
     char optim[AD_ATTR_TEXT_SIZE], optim_settings[AD_ATTR_TEXT_SIZE], memory[AD_ATTR_TEXT_SIZE];
     double lr, clip_norm, clip_value, average;
     int64_t steps, batch, save_every, keep, log_every;

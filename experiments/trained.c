@@ -189,7 +189,7 @@ ad_status ad_draw(ad_trained *r, const ad_item *image, uint64_t item, int n, uin
     const ad__frame *f = &r->frame;
     int64_t pixels = (int64_t)image->height * image->width;
     AD_TRY(ad_fit_check(e, fit, image->height, image->width, f->height, f->width));
-    ad_fit_image(fit, image, NULL, f->height, f->width, r->x_buffer);
+    ad_fit_image(fit, image, f->height, f->width, r->x_buffer);
     AD_TRY(ad__feed_image(e, r->model, r->recorded, r->program, f, r->x_buffer));
     for (int k = 0; k < n; k++) {
         if (k % r->rows == 0 && (k == 0 || r->rows > 1)) {

@@ -149,7 +149,8 @@ ad_status ad__training_open_loader(ad__training *t)
     const ad_loader_options o = {
         .split = AD_TRAIN, .batch = (int)c->batch, .height = t->frame.height, .width = t->frame.width, .fit = (ad_fit)c->data_fit,
         .reader = strcmp(c->data_reader, "random") ? atoi(c->data_reader) : AD_READER_RANDOM,
-        .flips = c->data_flips, .turns = c->data_turns, .shift = (int)c->data_shift, .seed = (uint64_t)c->seed, .first_step = t->step,
+        .flips = c->data_flips, .turns = c->data_turns, .shift = (int)c->data_shift, .rotate = c->data_rotate,
+        .zoom = c->data_zoom, .seed = (uint64_t)c->seed, .first_step = t->step,
     };
     return ad_loader_new(t->error, t->data, &o, &t->loader);
 }

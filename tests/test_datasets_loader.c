@@ -79,7 +79,8 @@ static void same_batch(const ad_batch *a, const ad_batch *b)
 static void batches_are_functions_of_seed_and_step(void **state)
 {
     ad_dataset *d = scenes(7);
-    ad_loader_options o = { .batch = 3, .height = 64, .width = 64, .reader = AD_READER_RANDOM, .flips = true, .turns = true, .shift = 9, .seed = 11 };
+    ad_loader_options o = { .batch = 3, .height = 64, .width = 64, .reader = AD_READER_RANDOM, .flips = true, .turns = true, .shift = 9, .rotate = 20,
+                            .zoom = 1.2, .seed = 11 };
     ad_loader *whole = loader(d, &o), *look = loader(d, &o);
     o.first_step = 3;
     ad_loader *resumed = loader(d, &o);
@@ -175,8 +176,8 @@ static void flips_and_turns_are_the_symmetries_of_the_square(void **state)
     (void)state;
     assert_int_equal(ad_item_init(&e, &item, d), AD_OK);
     assert_int_equal(ad_dataset_read(&e, d, AD_TRAIN, 0, &item), AD_OK);
-    ad_fit_image(AD_CROP, &item, NULL, N, N, image);
-    ad_fit_mask(AD_CROP, &item, 1, NULL, N, N, mask);
+    ad_fit_image(AD_CROP, &item, N, N, image);
+    ad_fit_mask(AD_CROP, &item, 1, N, N, mask);
     for (int k = 1; k < 8; k++) {   /* a symmetric mask would fit more views than its own */
         int other = 0;
         for (int i = 0; i < N * N; i++) other += mask[i] != mask[symmetry(k, N, i / N, i % N)];
@@ -206,8 +207,6 @@ static void shifted_windows(void **state)
     ad_loader *l = loader(d, &(ad_loader_options){ .batch = BATCH, .height = H, .width = W, .reader = 1, .shift = SHIFT });
     ad_item item;
     ad_error e = { 0 };
-    float image[H * W];
-    uint8_t mask[H * W];
     int seen[SIDE * SIDE] = { 0 }, places = 0;
     (void)state;
     assert_int_equal(ad_item_init(&e, &item, d), AD_OK);
@@ -217,11 +216,12 @@ static void shifted_windows(void **state)
         for (int i = 0; i < BATCH; i++) {
             int fits = 0;
             for (int k = 0; k < SIDE * SIDE; k++) {
-                ad_fit_image(AD_CROP, &item, (int[]){ k / SIDE - SHIFT, k % SIDE - SHIFT }, H, W, image);
-                if (memcmp(image, b.x + i * H * W, sizeof image)) continue;
-                ad_fit_mask(AD_CROP, &item, 1, (int[]){ k / SIDE - SHIFT, k % SIDE - SHIFT }, H, W, mask);
-                for (int p = 0; p < H * W; p++) assert_int_equal(mask[p], b.labels[i * H * W + p]);
-                assert_true(mask[0] == item.masks[128 * 128 + (56 + k / SIDE - SHIFT) * 128 + 52 + k % SIDE - SHIFT]);
+                int row = 56 + k / SIDE - SHIFT, column = 52 + k % SIDE - SHIFT, same = 0;
+                for (int p = 0; p < H * W; p++) {
+                    int from = (row + p / W) * 128 + column + p % W, to = i * H * W + p;
+                    same += fabs(b.x[to] - (item.image[from] / 255.0 - 0.5)) < 1e-6 && b.labels[to] == item.masks[128 * 128 + from];
+                }
+                if (same < H * W) continue;
                 seen[k]++;
                 fits++;
             }
@@ -233,6 +233,40 @@ static void shifted_windows(void **state)
     ad_item_fini(&item);
     ad_loader_free(l);
     ad_dataset_free(d);
+}
+
+/* A quarter turn to the left, a zoom by two and a step to the side, of either grid. */
+static void views_by_hand(void **state)
+{
+    enum { N = 8 };
+    static const uint8_t mask[N * N] = { [3 * N + 4] = 3, [3 * N + 5] = 3 };
+    uint8_t image[N * N], y[N * N];
+    float x[N * N];
+    ad_item item = { .height = N, .width = N, .image = image, .masks = (uint8_t *)mask };
+    (void)state;
+    for (int i = 0; i < N * N; i++) image[i] = (uint8_t)(i * 3);
+    for (int fit = AD_CROP; fit <= AD_RESIZE; fit++) {
+        ad_view_item((ad_fit)fit, &item, 0, &(ad_view){ .degrees = 90, .zoom = 1 }, N, N, x, y);
+        for (int r = 0; r < N; r++)       /* what was on the right is on top */
+            for (int c = 0; c < N; c++) {
+                int from = c * N + N - 1 - r;
+                assert_true(fabs(x[r * N + c] - (image[from] / 255.0 - 0.5)) < 1e-6);
+                assert_int_equal(y[r * N + c], mask[from]);
+            }
+        ad_view_item((ad_fit)fit, &item, 0, &(ad_view){ .moved = { 1, -2 }, .zoom = 1 }, N, N, x, y);
+        for (int r = 0; r < N; r++)
+            for (int c = 0; c < N; c++) {
+                int row = r + 1 < N ? r + 1 : N - 1, column = c > 2 ? c - 2 : 0;
+                assert_true(fabs(x[r * N + c] - (image[row * N + column] / 255.0 - 0.5)) < 1e-6);
+                assert_int_equal(y[r * N + c], r + 1 < N && c >= 2 ? mask[row * N + column] : 0);
+            }
+    }
+    ad_view_item(AD_CROP, &item, 0, &(ad_view){ .zoom = 2 }, 4, 4, x, y);      /* pixel (r, c) lies at (2.75 + r / 2, 2.75 + c / 2) */
+    for (int r = 0; r < 4; r++)
+        for (int c = 0; c < 4; c++) {
+            assert_true(fabs(x[r * 4 + c] - (3 * ((2.75 + 0.5 * r) * N + 2.75 + 0.5 * c) / 255 - 0.5)) < 1e-6);
+            assert_int_equal(y[r * 4 + c], r <= 1 && c >= 2 ? 3 : 0);
+        }
 }
 
 static void random_readers_are_drawn_evenly(void **state)
@@ -270,10 +304,8 @@ static void wrong_options_are_refused(void **state)
     refuse(d, (ad_loader_options){ .batch = 1, .first_step = -2 }, AD_EUSAGE, "loader: first step -2; steps begin at 0");
     refuse(d, (ad_loader_options){ .batch = 1, .height = 224, .width = 224 }, AD_EUSAGE,
            "a crop of 224x224 does not fit into images of 128x128; take a smaller input or fit 'resize'");
-    refuse(d, (ad_loader_options){ .batch = 1, .height = 64, .width = 100, .shift = 15 }, AD_EUSAGE,
-           "loader: shift 15; windows of 64x100 of images of 128x128 can be moved by 0 to 14 pixels");
-    refuse(d, (ad_loader_options){ .batch = 1, .height = 64, .width = 64, .fit = AD_RESIZE, .shift = 1 }, AD_EUSAGE,
-           "loader: shift 1; windows of 64x64 of images of 128x128 can be moved by 0 to 0 pixels, because fit 'resize' shows the whole image");
+    refuse(d, (ad_loader_options){ .batch = 1, .zoom = 0.5 }, AD_EUSAGE,
+           "loader: shift 0, rotate 0, zoom 0.5; need a shift of at least 0, an angle of 0..180 degrees and a zoom of 1..16");
     ad_dataset_free(d);
 }
 
@@ -303,9 +335,9 @@ static void resize_is_bilinear(void **state)
     (void)state;
     for (int i = 0; i < 16; i++) image[i] = (uint8_t)(i % 4 * 40 + i / 4 * 10);
     ad_item item = { .height = 4, .width = 4, .readers = 1, .image = image, .masks = mask };
-    ad_fit_image(AD_RESIZE, &item, NULL, 4, 4, x);
+    ad_fit_image(AD_RESIZE, &item, 4, 4, x);
     for (int i = 0; i < 16; i++) assert_true(fabs(x[i] - (image[i] / 255.0 - 0.5)) < 1e-6);
-    ad_fit_image(AD_RESIZE, &item, NULL, 16, 16, x);
+    ad_fit_image(AD_RESIZE, &item, 16, 16, x);
     for (int r = 0; r < 16; r++)
         for (int c = 0; c < 16; c++) {
             double row = fmin(fmax((r + 0.5) / 4 - 0.5, 0), 3), column = fmin(fmax((c + 0.5) / 4 - 0.5, 0), 3);
@@ -329,7 +361,7 @@ static void labels_resize_by_the_nearest_pixel(void **state)
     (void)state;
     for (int i = 0; i < 16; i++) mask[i] = (uint8_t)(i * 7 % 3);
     ad_item item = { .height = 4, .width = 4, .readers = 1, .masks = mask };
-    ad_fit_mask(AD_RESIZE, &item, 0, NULL, 12, 12, up);
+    ad_fit_mask(AD_RESIZE, &item, 0, 12, 12, up);
     for (int r = 0; r < 12; r++)
         for (int c = 0; c < 12; c++) assert_int_equal(up[r * 12 + c], mask[r / 3 * 4 + c / 3]);
     ad_unfit_labels(AD_RESIZE, 12, 12, up, 4, 4, back);
@@ -360,7 +392,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_epoch_shows_every_item_once), cmocka_unit_test(batches_are_functions_of_seed_and_step),
         cmocka_unit_test(values_are_those_of_the_item), cmocka_unit_test(flips_and_turns_are_the_symmetries_of_the_square),
-        cmocka_unit_test(shifted_windows),
+        cmocka_unit_test(shifted_windows), cmocka_unit_test(views_by_hand),
         cmocka_unit_test(random_readers_are_drawn_evenly), cmocka_unit_test(wrong_options_are_refused), cmocka_unit_test(crop_and_back),
         cmocka_unit_test(resize_is_bilinear), cmocka_unit_test(labels_resize_by_the_nearest_pixel),
         cmocka_unit_test(patients_are_split_by_hash),
