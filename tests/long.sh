@@ -1,36 +1,41 @@
 #!/bin/sh
 # long.sh - the checks that check the checker, thousands of random tapes, second derivatives of every op and gradients of every model of
-# the zoo; `make check-long` runs it. ADZE_TAPES and ADZE_TAPES_SEED say how many tapes and from which seed on.
+# the zoo; `make check-long` runs it. ADZE_TAPES and ADZE_TAPES_SEED say how many tapes and from which seed on, ADZE_JOBS how many parts
+# run at once (default: one a core; each on one thread, which double precision on small models makes better use of).
 build=${abs_top_builddir:-build}
-log=$(mktemp) && trap 'rm -f "$log"' EXIT
-tapes=${ADZE_TAPES:-4000} seed=${ADZE_TAPES_SEED:-1} bad=0 killed=0 mutants=0 agree="0 of 0"
+tapes=${ADZE_TAPES:-4000} seed=${ADZE_TAPES_SEED:-1} jobs=${ADZE_JOBS:-$(nproc)} n=0
+dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT
+export build dir
 
-# ran NAME COMMAND...: the output is kept in the log and shown where it fails.
-ran() {
-    name=$1
-    shift
-    "$@" >"$log" 2>&1 && { echo "ok    $name"; return; }
-    echo "FAIL  $name"
-    grep -vE '^\[ +(RUN|OK) +\]' "$log" | tail -n 60
-    bad=1
+# part NAME COMMAND: one line of shell, to be run later.
+part() {
+    n=$((n + 1))
+    echo "$1" >"$dir/$n.name"
+    echo "$2" >"$dir/$n.sh"
 }
 
-for test in "test_mutants" "test_mutants_forward --all"; do
-    if [ ! -x "$build/tests/${test% *}" ]; then
-        echo "FAIL  $test is not built (cmocka)"
-        bad=1
-        continue
-    fi
-    ran "$test" "$build/tests/"$test
-    said=$(sed -n 's/^.*mutants killed: \([0-9]*\) of \([0-9]*\).*$/\1 \2/p' "$log")
-    killed=$((killed + ${said% *})) mutants=$((mutants + ${said#* }))
-done
-ran "$tapes random tapes from $seed on" "$build/tests/random_tapes" --count "$tapes" --seed "$seed"
-agree=$(sed -n 's/^random tapes: \([0-9]* of [0-9]*\) agree.*$/\1/p' "$log")
-ran "derivatives of every op, twice" "$build/cli/adze" gradcheck --all --order 2
+# Each half of many tapes is long enough for its own checks of the whole.
+half=$((tapes >= 3000 ? tapes / 2 : tapes))
+part "$half random tapes from $seed on" '"$build/tests/random_tapes"'" --count $half --seed $seed"
+[ $half = "$tapes" ] || part "$((tapes - half)) random tapes from $((seed + half)) on" \
+    '"$build/tests/random_tapes"'" --count $((tapes - half)) --seed $((seed + half))"
 for file in "${ADZE_ZOO:?}"/*.yaml; do
     model=$(basename "$file" .yaml)
-    ran "gradient of $model, tiny" "$build/cli/adze" gradcheck "zoo:$model" --profile tiny --directions 8 --weights 40
+    part "gradient of $model, tiny" 'ADZE_THREADS=1 "$build/cli/adze"'" gradcheck zoo:$model --profile tiny --directions 8 --weights 40"
 done
-echo "mutants killed $killed of $mutants, random tapes ${agree:-0 of $tapes}"
-exit $bad
+part "derivatives of every op, twice" '"$build/cli/adze" gradcheck --all --order 2'
+part "mutants of gradients" '"$build/tests/test_mutants"'
+part "mutants of outputs" '"$build/tests/test_mutants_forward" --all'
+
+# shellcheck disable=SC2016
+seq $n | xargs -P "$jobs" -I{} sh -c '
+    sh "$dir/{}.sh" >"$dir/{}.log" 2>&1 && touch "$dir/{}.ok" && echo "ok    $(cat "$dir/{}.name")" && exit 0
+    echo "FAIL  $(cat "$dir/{}.name")"
+    grep -vE "^\[ +(RUN|OK) +\]" "$dir/{}.log" | tail -n 60'
+
+# total PATTERN: two numbers of each log that has such a line, added up.
+total() {
+    cat "$dir"/*.log | sed -n "s/^.*$1.*\$/\1 \2/p" | awk '{ a += $1; b += $2 } END { print a + 0, "of", b + 0 }'
+}
+echo "mutants killed $(total 'mutants killed: \([0-9]*\) of \([0-9]*\)'), random tapes $(total 'random tapes: \([0-9]*\) of \([0-9]*\) agree')"
+[ "$(find "$dir" -name '*.ok' | wc -l)" = $n ]
