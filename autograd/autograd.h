@@ -57,6 +57,11 @@ AD_API AD_CHECKED ad_status ad_check_op(ad_ctx *ctx, const ad_op *op);
 /* Adds the ops of the shared object at a path (AD_MODULE in op.h), checked. An object made for another version, and one with an op that
  * fails a check, are refused whole. The context closes it. */
 AD_API AD_CHECKED ad_status ad_ctx_load_ops(ad_ctx *ctx, const char *path);
+/* The objects that were loaded; false past the end. */
+typedef struct ad_ops_object {
+    const char *path, *sha256;     /* absolute; of the file's bytes */
+} ad_ops_object;
+AD_API bool ad_ctx_ops_at(const ad_ctx *ctx, int i, ad_ops_object *out);
 AD_API const ad_op *ad_op_find(const ad_ctx *ctx, const char *name);            /* NULL if there is none */
 AD_API const ad_op *ad_op_at(const ad_ctx *ctx, int i);                         /* NULL past the end */
 
@@ -340,6 +345,8 @@ typedef struct ad_sha256 {
 AD_API void ad_sha256_init(ad_sha256 *s);
 AD_API void ad_sha256_add(ad_sha256 *s, const void *data, size_t n);
 AD_API void ad_sha256_end(ad_sha256 *s, char hex[65]);
+/* Of a file's bytes. */
+AD_API AD_CHECKED ad_status ad_sha256_file(ad_error *e, const char *path, char hex[65]);
 
 #ifdef __cplusplus
 }

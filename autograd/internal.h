@@ -15,7 +15,7 @@ struct ad_ctx {
     const ad_library *library;
     const ad_op *user_ops[AD__MAX_USER_OPS];
     int n_user_ops;
-    void *modules[AD__MAX_MODULES];   /* shared objects that ops lie in */
+    struct { void *object; char *path, sha256[65]; } modules[AD__MAX_MODULES];   /* shared objects that ops lie in */
     int n_modules;
     int threads;
     ad_isa isa;

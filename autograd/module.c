@@ -1,8 +1,11 @@
 /*
  * module.c - ops of a user in a shared object: opened, compared with what this library was made for, checked like the built-in ones, added.
  */
+#include "config.h"
+
 #include <dlfcn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "autograd/opcheck.h"
@@ -11,7 +14,17 @@
 
 void ad__modules_close(ad_ctx *ctx)
 {
-    while (ctx->n_modules > 0) dlclose(ctx->modules[--ctx->n_modules]);
+    while (ctx->n_modules > 0) {
+        dlclose(ctx->modules[--ctx->n_modules].object);
+        free(ctx->modules[ctx->n_modules].path);
+    }
+}
+
+bool ad_ctx_ops_at(const ad_ctx *ctx, int i, ad_ops_object *out)
+{
+    if (i < 0 || i >= ctx->n_modules) return false;
+    *out = (ad_ops_object){ ctx->modules[i].path, ctx->modules[i].sha256 };
+    return true;
 }
 
 /* The number alone is not enough: it may have been forgotten when a struct grew. */
@@ -63,13 +76,19 @@ ad_status ad_ctx_load_ops(ad_ctx *ctx, const char *path)
     char here[4096];
     int length = snprintf(here, sizeof here, strchr(path, '/') ? "%s" : "./%s", path);
     if (length < 0 || (size_t)length >= sizeof here) return AD_FAIL(e, EIO, "ops of %.200s...: the path is too long", path);
-    void *object = dlopen(here, RTLD_NOW | RTLD_LOCAL);
-    if (!object) return AD_FAIL(e, EIO, "ops of %s: %s", path, dlerror());
-    ad_status s = use(ctx, object);
+    char sum[65];
+    if (ad_sha256_file(e, here, sum) != AD_OK) return ad_error_prefix(e, "ops of %s", path);
+    char *whole = realpath(here, NULL);
+    if (!whole) return AD_FAIL(e, EIO, "ops of %s: the path cannot be followed", path);
+    void *object = dlopen(whole, RTLD_NOW | RTLD_LOCAL);
+    ad_status s = object ? use(ctx, object) : AD_FAIL(e, EIO, "%s", dlerror());
     if (s == AD_OK) {
-        ctx->modules[ctx->n_modules++] = object;
+        ctx->modules[ctx->n_modules].object = object;
+        ctx->modules[ctx->n_modules].path = whole;
+        memcpy(ctx->modules[ctx->n_modules++].sha256, sum, sizeof sum);
         return AD_OK;
     }
-    dlclose(object);
+    if (object) dlclose(object);
+    free(whole);
     return ad_error_prefix(e, "ops of %s", path);
 }

@@ -5,6 +5,8 @@
  */
 #include "autograd/autograd.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static const uint32_t start[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
@@ -87,4 +89,20 @@ void ad_sha256_end(ad_sha256 *s, char hex[65])
     ad_sha256_add(s, length, sizeof length);
     for (int i = 0; i < 64; i++) hex[i] = digits[s->h[i / 8] >> (28 - 4 * (i % 8)) & 15];
     hex[64] = '\0';
+}
+
+ad_status ad_sha256_file(ad_error *e, const char *path, char hex[65])
+{
+    unsigned char part[4096];
+    ad_sha256 s;
+    size_t n;
+    FILE *f = fopen(path, "rb");
+    if (!f) return AD_FAIL(e, EIO, "%s: cannot be opened: %s", path, strerror(errno));
+    ad_sha256_init(&s);
+    while ((n = fread(part, 1, sizeof part, f)) > 0) ad_sha256_add(&s, part, n);
+    bool whole = !ferror(f);
+    fclose(f);
+    if (!whole) return AD_FAIL(e, EIO, "%s: cannot be read: %s", path, strerror(errno));
+    ad_sha256_end(&s, hex);
+    return AD_OK;
 }

@@ -133,6 +133,8 @@ ad_status cli_set_memory(cli *c);
 ad_status cli_check_zoo(cli *c, const char *ref);
 /* One run of zoo:NAME, a model file, an experiment (the one that --run names) or a run directory, which then is `*directory`, else NULL. */
 ad_status cli_open_run(cli *c, const char *ref, ad_experiment **x, int *i, ad_plan *plan, const char **directory);
+/* Loads the ops that the run at `ref` was trained with, telling so, unless --ops gives others. Before the run is opened. */
+ad_status cli_run_ops(cli *c, const char *ref);
 ad_status cli_open_model(cli *c, const char *ref, const char *profile, ad_model **m);
 /* A callback that shows what happens (see progress.c), with the flag that SIGINT and SIGTERM set. */
 typedef struct cli_progress cli_progress;

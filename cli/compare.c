@@ -119,6 +119,7 @@ static ad_status compare(cli *c, const ad_compare_options *o, ad_table *t)
     if (a->n == 1 && !(stat(a->item[0], &st) == 0 && S_ISDIR(st.st_mode))) return compare_experiment(c, a->item[0], o, t);
     if (c->asked.dry_run || c->asked.set.n || c->asked.lenient)
         return AD_FAIL(&c->error, EUSAGE, "--dry-run, --set, --memory and --lenient are for an experiment; finished runs are not trained again");
+    for (int i = 0; i < a->n; i++) AD_TRY(cli_run_ops(c, a->item[i]));
     return ad_compare_runs(c->ctx, a->n, a->item, c->asked.output, o, t);
 }
 

@@ -74,6 +74,7 @@ static ad_status run(cli *c)
         cli_list_add(&c->asked.set, folder);
     }
     const ad_experiment_options o = cli_experiment_options(c);
+    AD_TRY(cli_run_ops(c, c->asked.arguments.item[0]));
     AD_TRY(ad_trained_open(c->ctx, c->asked.arguments.item[0], c->asked.checkpoint, &o, &r));
     ad_status s = score(c, r, &n);
     ad_trained_free(r);

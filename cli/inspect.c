@@ -163,6 +163,7 @@ static ad_status inspect_run(cli *c, const char *path)
 {
     ad_trained *r;
     const ad_experiment_options o = cli_experiment_options(c);
+    AD_TRY(cli_run_ops(c, path));
     AD_TRY(ad_trained_open(c->ctx, path, c->asked.checkpoint, &o, &r));
     char hash[65];
     ad_params_hash(ad_trained_params(r), hash);

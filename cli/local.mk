@@ -17,6 +17,7 @@ cli_adze_SOURCES = \
 	cli/profile.c \
 	cli/progress.c \
 	cli/replay.c \
+	cli/run_ops.c \
 	cli/sample.c \
 	cli/signals.c \
 	cli/trace.c \

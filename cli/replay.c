@@ -21,6 +21,7 @@ static ad_status run(cli *c)
 {
     const char *directory = c->asked.arguments.item[0];
     const ad_experiment_options o = cli_experiment_options(c);
+    AD_TRY(cli_run_ops(c, directory));
     ad_replayed *r = calloc(1, sizeof *r);
     if (!r) return AD_FAIL(&c->error, ENOMEM, "out of memory");
     ad_status s = ad_replay(c->ctx, directory, &o, r);

@@ -53,6 +53,7 @@ static ad_status run(cli *c)
     AD_TRY(one_count(c, &n));
     ad_trained *r;
     const ad_experiment_options o = cli_experiment_options(c);
+    AD_TRY(cli_run_ops(c, a->item[0]));
     AD_TRY(ad_trained_open(c->ctx, a->item[0], c->asked.checkpoint, &o, &r));
     cli_progress *p = cli_progress_new(c);
     collector k = { .shown = cli_progress_watch(p) };

@@ -68,6 +68,7 @@ ad_status cli_open_run(cli *c, const char *ref, ad_experiment **x, int *i, ad_pl
     char config[4096];
     *directory = strncmp(ref, "zoo:", 4) != 0 && stat(ref, &st) == 0 && S_ISDIR(st.st_mode) ? ref : NULL;
     snprintf(config, sizeof config, "%s/config.resolved.yaml", ref);
+    if (*directory) AD_TRY(cli_run_ops(c, ref));
     if (*directory) AD_TRY(ad_experiment_open(c->ctx, config, &o, c->diagnostics, x));
     else AD_TRY(open_experiment(c, ref, x));
     return choose(c, *x, i, plan);
@@ -135,6 +136,7 @@ static ad_status run(cli *c)
     if (!c->asked.output) return AD_FAIL(&c->error, EUSAGE, "train needs a run directory: adze train %s -o RUN", ref);
     if (c->asked.resume && c->asked.force) return AD_FAIL(&c->error, EUSAGE, "--resume goes on with a run and --force removes it: give one of them");
     AD_TRY(cli_set_memory(c));
+    if (c->asked.resume) AD_TRY(cli_run_ops(c, c->asked.output));
     ad_status s = open_experiment(c, ref, &x);
     if (s == AD_OK) s = train(c, x, ref);
     ad_experiment_free(x);

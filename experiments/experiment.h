@@ -81,12 +81,16 @@ typedef struct ad__log {
     char directory[AD__PATH];
 } ad__log;
 
+/* The run directory of a reference that may be a checkpoint in it. */
+void ad__folder_of(const char *ref, char *directory, size_t size);
 /* Makes directory/ckpt and parents. */
 ad_status ad__folder_make(ad_error *e, const char *path);
 bool ad__folder_used(const char *directory);
 /* Removes a run directory: only what we write there. */
 ad_status ad__folder_remove(ad_error *e, const char *directory);
 ad_status ad__folder_begin(ad_experiment *x, int i, const char *directory, const ad_dataset *data, const ad_origin *origin);
+/* "ops": the shared objects of ops that are loaded, unless there are none. */
+void ad__ops_put(ad_json_writer *w, const ad_ctx *ctx);
 /* Opens the logs for appending; rows of metrics.csv beyond `step` are dropped. */
 ad_status ad__log_open(ad_error *e, const char *directory, int64_t step, ad__log *log);
 ad_status ad__log_terms(ad__log *log, int64_t step, int n, const ad_term *terms, double rate, double seconds);

@@ -152,6 +152,21 @@ typedef struct ad_trained_info {
  * the step is kept in directory/nan-STEP. */
 AD_API AD_CHECKED ad_status ad_train(ad_experiment *x, int i, const char *directory, const ad_train_options *options, ad_trained_info *out);
 
+/* ---- ops of a user that a run was trained with ---- */
+
+/* manifest.json names the shared objects of ops (ad_ctx_load_ops) by path and SHA-256. Opening a run never loads them: a folder that came
+ * from somewhere must not bring code. A program that wants them calls this first. */
+typedef struct ad_run_ops_options {
+    bool instead;                  /* what the context has loaded stands in for what the run names: nothing is loaded */
+    /* Before an object is loaded; with `instead`, of each that none of the loaded ones is equal to. May be NULL. */
+    void (*tell)(void *arg, const char *path, const char *sha256);
+    void *arg;
+} ad_run_ops_options;
+/* Loads what the run at `ref` (a directory, or a checkpoint in one) names and the context has not. Refused (AD_EUSAGE, AD_EIO; nothing is
+ * loaded): an object that is not there or has another SHA-256, that lies in the run itself, or that, like the manifest, belongs to
+ * somebody else than this process or root, or may be written by everybody. A run without such ops, and a folder that is no run, are fine. */
+AD_API AD_CHECKED ad_status ad_run_load_ops(ad_ctx *ctx, const char *ref, const ad_run_ops_options *options);
+
 /* ---- a step that failed, again ---- */
 
 typedef struct ad_replayed {

@@ -13,6 +13,7 @@ libcore_la_SOURCES += \
 	experiments/profile.c \
 	experiments/profile_picture.c \
 	experiments/run_folder.c \
+	experiments/run_ops.c \
 	experiments/sampler.c \
 	experiments/sheet.c \
 	experiments/table.c \

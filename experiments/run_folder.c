@@ -25,6 +25,18 @@ double ad__clock(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+void ad__folder_of(const char *ref, char *directory, size_t size)
+{
+    size_t n = strlen(ref);
+    const char *end = ref + n;
+    if (n > 12 && !strcmp(end - 12, ".safetensors"))
+        for (int up = 0; up < 2; up++)
+            do end--;
+            while (end > ref && *end != '/');
+    while (end > ref + 1 && end[-1] == '/') end--;
+    snprintf(directory, size, "%.*s", end > ref ? (int)(end - ref) : 1, end > ref ? ref : ".");
+}
+
 ad_status ad__folder_make(ad_error *e, const char *path)
 {
     char part[AD__PATH];
@@ -143,6 +155,7 @@ static ad_status write_manifest(ad_experiment *x, int i, const char *directory, 
     ad_json_put_text(&w, "started", now);
     ad_json_put_text(&w, "command", origin->command);
     put_data(&w, data);
+    ad__ops_put(&w, x->ctx);
     ad_json_close(&w);
     ad_json_end(&w);
     snprintf(path, sizeof path, "%s/manifest.json", directory);

@@ -50,25 +50,12 @@ void ad_trained_free(ad_trained *r)
     free(r);
 }
 
-/* The run directory of a reference that may be a checkpoint in it. */
-static void directory_of(const char *ref, char *directory, size_t size)
-{
-    size_t n = strlen(ref);
-    const char *end = ref + n;
-    if (n > 12 && !strcmp(end - 12, ".safetensors"))
-        for (int up = 0; up < 2; up++)
-            do end--;
-            while (end > ref && *end != '/');
-    while (end > ref + 1 && end[-1] == '/') end--;
-    snprintf(directory, size, "%.*s", end > ref ? (int)(end - ref) : 1, end > ref ? ref : ".");
-}
-
 static ad_status open_files(ad_trained *r, const char *ref, const char *checkpoint, const ad_experiment_options *options)
 {
     ad_error *e = ad_ctx_error(r->ctx);
     char directory[AD__PATH], config[AD__PATH + 32], folder[AD__PATH + 8], hash[65];
     size_t n = strlen(ref);
-    directory_of(ref, directory, sizeof directory);
+    ad__folder_of(ref, directory, sizeof directory);
     snprintf(config, sizeof config, "%s/config.resolved.yaml", directory);
     snprintf(folder, sizeof folder, "%s/ckpt", directory);
     if (!ad__folder_used(directory)) return AD_FAIL(e, EUSAGE, "%s: is not a run (it has no config.resolved.yaml)", directory);
