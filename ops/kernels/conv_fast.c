@@ -1,5 +1,5 @@
 /*
- * conv_fast.c - forward and by_input in registers: both are views (conv_view.h), and a view is run in tiles (conv_tile.h).
+ * conv_fast.c - forward and by_input in registers: both are views (conv_view.h), and a view is run in tiles (conv_tile.h, conv_lanes.h).
  *
  * Stage 0 packs the weights into panels, one for each tile of output channels, a unit for each block of summed channels. Stage 1 has a unit for each block of output pixels
  * (and group, and share of the tiles): it copies the source pixels that the block reads into slots, one block of channels at a
@@ -8,13 +8,15 @@
  * Images are cut into blocks of whole rows, and tiles lie within a row. Three kinds of shape go by flat blocks of pixels instead, one slot a
  * pixel and tap: rows of fewer than eight pixels (a tile then spans rows and images), single taps (1x1 kernels, where
  * nothing would be gained), and groups of at most four summed channels (where (tap, channel) pairs fill one slot).
+ * Where output channels would fill their vectors badly (12 of 16, 24 of 32), the lanes are pixels (conv_lanes.h); then the source goes into planes.
  */
-#include "ops/kernels/conv_fill.h"
+#include "ops/kernels/conv_lanes.h"
 
 /* Scratch of a block: half of a 1 MiB second-level cache at most. Fewer than 16 units would leave threads idle. */
-enum { BLOCK_FLOATS = 48 * 1024, BLOCK_PIXELS = 224, LEAST_PIXELS = 56, UNITS = 16, ROW_PIXELS = 8, FEW_CHANNELS = 4 };
+enum { BLOCK_FLOATS = 48 * 1024, BLOCK_PIXELS = 224, LEAST_PIXELS = 56, UNITS = 16, ROW_PIXELS = 8, FEW_CHANNELS = 4, TURN = 5 };
 
 typedef struct conv_layout {
+    int lanes;                     /* pixels in the lanes */
     int flat, gathered;            /* pixels instead of rows; (tap, channel) pairs in one slot */
     int64_t block, blocks;         /* rows or pixels of a block, blocks of the view */
     int64_t pass;                  /* flat: runs of one pass */
@@ -57,23 +59,44 @@ static int64_t shorter(int64_t height, int64_t block)
     return even < block ? even : block - 1;
 }
 
+/* Scratch of so many rows. */
+static int64_t rows_scratch(const conv_view *v, const conv_layout *l, int64_t rows)
+{
+    return l->lanes ? conv_planes_of(v, rows).slots.floats * (v->sum < SLOT ? v->sum : SLOT) : conv_slots_of(v, rows).floats;
+}
+
 static void layout_rows(const conv_view *v, conv_layout *l)
 {
     int64_t planes = v->n * v->axis[0].count, height = v->axis[1].count;
     l->block = height;
-    while (l->block > 1 && (conv_slots_of(v, l->block).floats > BLOCK_FLOATS
+    while (l->block > 1 && (rows_scratch(v, l, l->block) > BLOCK_FLOATS
                             || (l->block > 4 && planes * ceil_div(height, l->block) * v->groups * tile_count(v->columns) < UNITS)))
         l->block = shorter(height, l->block);
     l->blocks = planes * ceil_div(height, l->block);
-    l->scratch = conv_slots_of(v, l->block).floats;
+    l->scratch = rows_scratch(v, l, l->block);
+}
+
+/* Whether pixels in the lanes (conv_lanes.h) are the cheaper way. It counts vector multiply-adds: outputs fill whole vectors of
+ * channels one way, whole vectors of pixels the other, where turning a number between pixels and planes costs as much as TURN of them. A row that is no
+ * whole number of vectors ends in a vector that overlaps the one before, so its sums must not go on from what is stored. */
+static int lanes_fit(const conv_view *v)
+{
+    int64_t taps = conv_view_taps(v), terms = taps * v->sum, width = v->axis[2].count, vectors = ceil_div(width, VL);
+    if (terms == 0 || width < VL || (width % VL && (v->sum > SLOT || taps > LANES_MOST_TERMS / SLOT))) return 0;
+    if (conv_planes_of(v, 1).slots.floats > INT32_MAX / SLOT) return 0;
+    int64_t by_channels = terms * tile_vecs_all(v->columns) * width;
+    int64_t by_pixels = (terms * v->columns + TURN * (v->sum + v->columns)) * vectors;
+    return 10 * by_pixels < 9 * by_channels;
 }
 
 static void layout_of(const conv_view *v, conv_layout *l)
 {
     int64_t taps = conv_view_taps(v), tiles = tile_count(v->columns);
-    *l = (conv_layout){ .gathered = v->sum <= FEW_CHANNELS && taps > 1 };
+    *l = (conv_layout){ 0 };
     if (v->n * v->axis[0].count * v->axis[1].count * v->axis[2].count == 0) return;
-    l->flat = l->gathered || taps <= 1 || v->axis[2].count < ROW_PIXELS;
+    l->lanes = lanes_fit(v);
+    l->gathered = !l->lanes && v->sum <= FEW_CHANNELS && taps > 1;
+    l->flat = !l->lanes && (l->gathered || taps <= 1 || v->axis[2].count < ROW_PIXELS);
     if (l->flat) layout_flat(v, l);
     else layout_rows(v, l);
     l->tile_groups = ceil_div(UNITS, l->blocks * v->groups);
@@ -162,6 +185,65 @@ static void unit_rows(const conv_unit *u)
     }
 }
 
+/* The rows of a block through `t`, two vectors of pixels at a time for `count` columns from `column` on. */
+static void rows_lanes(const conv_unit *u, conv_lanes *t, const conv_planes *planes, int64_t row, int64_t rows, int64_t channel, int64_t count,
+                       int64_t column)
+{
+    const conv_view *v = u->v;
+    int64_t width = v->axis[2].count, channels = v->groups * v->sum, have = 0;
+    const float *a[LANES_VECS];
+    float *out[LANES_VECS];
+    t->out_step = ceil_div(LANES_VECS * VL * t->out_stride, t->terms / 2 + 1);
+    for (int64_t r = 0; r < rows; r++) {
+        const float *from = u->scratch + planes->lead + r * conv_slots_row(v, &planes->slots);
+        const float *ahead = column == 0 ? row_ahead(u, row + r, rows, channel) : NULL;
+        float *to = output_at(u, row + r, 0) + column;
+        t->ahead_step = ahead ? ceil_div(LANES_VECS * VL * channels, t->terms / 2 + 1) : 0;
+        for (int64_t x = 0; x < width; x += VL) {
+            int64_t first = x + VL <= width ? x : width - VL;
+            a[have] = from + first;
+            out[have++] = to + first * t->out_stride;
+            if (have < LANES_VECS && (x + VL < width || r + 1 < rows)) continue;
+            t->ahead = ahead ? ahead + first * channels : out[0];
+            K(conv_lanes_pixels)[have][count](t, a, out);
+            have = 0;
+        }
+    }
+}
+
+/* unit_rows with pixels in the lanes. */
+static void unit_lanes(const conv_unit *u)
+{
+    const conv_view *v = u->v;
+    int64_t height = v->axis[1].count, per_plane = ceil_div(height, u->l->block);
+    int64_t low = u->block % per_plane * u->l->block, rows = height - low < u->l->block ? height - low : u->l->block;
+    int64_t row = u->block / per_plane * height + low, taps = conv_view_taps(v), runs;
+    int32_t place[LANES_MOST_TERMS];
+    conv_planes planes = conv_planes_of(v, rows);
+    for (int64_t channel = 0; channel < v->sum; channel += SLOT) {
+        int64_t length = v->sum - channel < SLOT ? v->sum - channel : SLOT;
+        K(conv_fill_planes)(v, &planes, u->source, row, u->group * v->sum + channel, length, u->scratch);
+        for (int64_t tap = 0; tap < taps; tap += runs) {
+            runs = taps - tap < LANES_MOST_TERMS / SLOT ? taps - tap : LANES_MOST_TERMS / SLOT;
+            for (int64_t i = 0; i < runs * length; i++)
+                place[i] = (int32_t)(conv_slots_tap(v, &planes.slots, tap + i / length) + i % length * planes.slots.floats);
+            for (int64_t tile = u->tile_first; tile < u->tile_end; tile++) {
+                float start[TILE_MOST_VECS * VL];
+                conv_tile t;
+                tile_set(u, tile, taps * channel + tap * length, &t, start);
+                int64_t piece = lanes_piece(t.columns);
+                for (int64_t q = 0; q < t.columns; q += piece) {
+                    conv_lanes l = {
+                        .terms = runs * length, .place = place, .b = t.w + q, .b_step = tile_vecs(v->columns, tile) * VL,
+                        .start = t.start ? t.start + q : NULL, .out_stride = v->axis[2].out_step * v->groups * v->columns,
+                    };
+                    rows_lanes(u, &l, &planes, row, rows, channel, t.columns - q < piece ? t.columns - q : piece, tile_column(tile) + q);
+                }
+            }
+        }
+    }
+}
+
 /* Flat pixels first .. first + count - 1: in one go where the view covers the whole output, else row by row. */
 static void flat_run(const conv_unit *u, conv_tile *t, int vecs, int64_t tile, int64_t first, int64_t count)
 {
@@ -222,7 +304,8 @@ static void view_run(const conv_view *v, const conv_layout *l, int64_t unit, con
         .source = args->a, .panels = panels + group * panel_floats(v),
         .bias = args->bias ? (const float *)args->bias + group * v->columns : NULL, .out = args->out, .scratch = args->scratch,
     };
-    if (l->flat) unit_flat(&u);
+    if (l->lanes) unit_lanes(&u);
+    else if (l->flat) unit_flat(&u);
     else unit_rows(&u);
 }
 

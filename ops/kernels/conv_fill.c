@@ -41,12 +41,6 @@ static void fill_run(float *slots, const float *row, const conv_axis *x, int64_t
     zero_slots(slots + high * SLOT, count - high, blocks, distance);
 }
 
-static const float *source_row(const conv_view *v, const float *source, int64_t n, int64_t i0, int64_t i1)
-{
-    if (i0 < 0 || i0 >= v->axis[0].source || i1 < 0 || i1 >= v->axis[1].source) return NULL;
-    return source + ((n * v->axis[0].source + i0) * v->axis[1].source + i1) * v->axis[2].source * v->groups * v->sum;
-}
-
 void K(conv_fill_rows)(const conv_view *v, const conv_slots *l, const float *source, int64_t row, int64_t channel, int64_t length,
                        float *slots)
 {
@@ -54,8 +48,8 @@ void K(conv_fill_rows)(const conv_view *v, const conv_slots *l, const float *sou
     conv_row_at(v, row, at);
     for (int64_t t = 0; t < v->axis[0].taps; t++)
         for (int64_t r = 0; r < l->rows; r++) {
-            const float *from = source_row(v, source, at[0], conv_source_at(&v->axis[0], at[1], t),
-                                           conv_source_at(&v->axis[1], at[2], 0) + r);
+            const float *from = conv_source_row(v, source, at[0], conv_source_at(&v->axis[0], at[1], t),
+                                                conv_source_at(&v->axis[1], at[2], 0) + r);
             for (int64_t part = 0; part < l->parts; part++, slots += l->width * SLOT)
                 fill_run(slots, from ? from + channel : NULL, &v->axis[2], v->axis[2].first + part, l->width, channels, length, 1, 0);
         }
@@ -70,8 +64,8 @@ void K(conv_fill_tap)(const conv_view *v, const float *source, int64_t first, in
     while (first < end) {
         int64_t at[3], o = first % x->count, run = x->count - o < end - first ? x->count - o : end - first;
         conv_row_at(v, first / x->count, at);
-        const float *from = source_row(v, source, at[0], conv_source_at(&v->axis[0], at[1], t[0]),
-                                       conv_source_at(&v->axis[1], at[2], t[1]));
+        const float *from = conv_source_row(v, source, at[0], conv_source_at(&v->axis[0], at[1], t[0]),
+                                            conv_source_at(&v->axis[1], at[2], t[1]));
         fill_run(slots, from ? from + channel : NULL, x, conv_source_at(x, o, t[2]), run, channels, length, blocks,
                  count * SLOT);
         slots += run * SLOT;
@@ -103,8 +97,8 @@ void K(conv_fill_columns)(const conv_view *v, const float *source, int64_t first
         for (int64_t c = 0; c < length; c++) {
             int64_t t[3];
             conv_tap_at(v, (column + c) / v->sum, t);
-            const float *from = source_row(v, source, at[0], conv_source_at(&v->axis[0], at[1], t[0]),
-                                           conv_source_at(&v->axis[1], at[2], t[1]));
+            const float *from = conv_source_row(v, source, at[0], conv_source_at(&v->axis[0], at[1], t[0]),
+                                                conv_source_at(&v->axis[1], at[2], t[1]));
             fill_column(slots + c, from ? from + group * v->sum + (column + c) % v->sum : NULL, x, conv_source_at(x, o, t[2]),
                         run, channels);
         }

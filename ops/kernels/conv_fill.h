@@ -15,6 +15,7 @@
  * dealt out to `parts` by the remainder of its position by the step, so that neighbouring outputs read neighbouring slots. */
 typedef struct conv_slots {
     int64_t rows, parts, width;
+    int64_t spread;                /* floats from place to place: SLOT, or 1 in planes (conv_lanes.h) */
     int64_t floats;
 } conv_slots;
 
@@ -26,6 +27,7 @@ static inline conv_slots conv_slots_of(const conv_view *v, int64_t block_rows)
         .rows = (block_rows - 1) * y->step + (y->taps - 1) * y->spread + 1,
         .parts = reach + 1 < x->step ? reach + 1 : x->step,
         .width = x->count + reach / x->step,
+        .spread = SLOT,
     };
     l.floats = v->axis[0].taps * l.rows * l.parts * l.width * SLOT;
     return l;
@@ -37,12 +39,12 @@ static inline int64_t conv_slots_tap(const conv_view *v, const conv_slots *l, in
     int64_t at[3];
     conv_tap_at(v, t, at);
     int64_t row = at[0] * l->rows + at[1] * v->axis[1].spread, shift = at[2] * v->axis[2].spread;
-    return ((row * l->parts + shift % v->axis[2].step) * l->width + shift / v->axis[2].step) * SLOT;
+    return ((row * l->parts + shift % v->axis[2].step) * l->width + shift / v->axis[2].step) * l->spread;
 }
 
 static inline int64_t conv_slots_row(const conv_view *v, const conv_slots *l)
 {
-    return v->axis[1].step * l->parts * l->width * SLOT;
+    return v->axis[1].step * l->parts * l->width * l->spread;
 }
 
 /* Channels `channel` .. + length of the source for the block that begins at output row `row`. */

@@ -53,6 +53,13 @@ static inline int64_t conv_source_at(const conv_axis *a, int64_t output, int64_t
     return output * a->step + a->first + tap * a->spread;
 }
 
+/* Row (i0, i1) of image n of the source, or NULL on the padding. */
+static inline const float *conv_source_row(const conv_view *v, const float *source, int64_t n, int64_t i0, int64_t i1)
+{
+    if (i0 < 0 || i0 >= v->axis[0].source || i1 < 0 || i1 >= v->axis[1].source) return NULL;
+    return source + ((n * v->axis[0].source + i0) * v->axis[1].source + i1) * v->axis[2].source * v->groups * v->sum;
+}
+
 /* The run of outputs low .. high-1 within 0 .. count-1 whose source position j * step + offset exists. */
 static inline void conv_inside(int64_t source, int64_t step, int64_t offset, int64_t count, int64_t *low, int64_t *high)
 {

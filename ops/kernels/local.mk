@@ -21,6 +21,7 @@ kernel_files_fast = \
 	ops/kernels/conv_fast.c \
 	ops/kernels/conv_fast_weight.c \
 	ops/kernels/conv_fill.c \
+	ops/kernels/conv_lanes.c \
 	ops/kernels/conv_tile.c \
 	ops/kernels/conv_winograd.c \
 	ops/kernels/conv_winograd_weight.c \
@@ -31,6 +32,7 @@ headers_kernels = \
 	ops/kernels/conv_chunks.h \
 	ops/kernels/conv_fill.h \
 	ops/kernels/conv_kernels.h \
+	ops/kernels/conv_lanes.h \
 	ops/kernels/conv_partial.h \
 	ops/kernels/conv_tile.h \
 	ops/kernels/conv_view.h \

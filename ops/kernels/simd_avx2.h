@@ -44,6 +44,47 @@ static inline mask v_eq(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); 
 static inline mask v_first(int64_t n) { return _mm256_castsi256_ps(v_lanes(n)); }
 static inline vec v_blend(mask m, vec a, vec b) { return _mm256_blendv_ps(b, a, m); }
 
+/* Of each four lanes, number j of vector i changes places with number i of vector j. */
+static inline void v_turn(vec r[4])
+{
+    vec a = _mm256_unpacklo_ps(r[0], r[1]), b = _mm256_unpackhi_ps(r[0], r[1]);
+    vec c = _mm256_unpacklo_ps(r[2], r[3]), d = _mm256_unpackhi_ps(r[2], r[3]);
+    r[0] = _mm256_shuffle_ps(a, c, 0x44);
+    r[1] = _mm256_shuffle_ps(a, c, 0xee);
+    r[2] = _mm256_shuffle_ps(b, d, 0x44);
+    r[3] = _mm256_shuffle_ps(b, d, 0xee);
+}
+
+static inline __m128 v_load_four(const float *p, int n)
+{
+    return n >= 4 ? _mm_loadu_ps(p) : _mm_maskload_ps(p, _mm256_castsi256_si128(v_lanes(n)));
+}
+
+static inline void v_store_four(float *p, __m128 a, int n)
+{
+    if (n >= 4) _mm_storeu_ps(p, a);
+    else _mm_maskstore_ps(p, _mm256_castsi256_si128(v_lanes(n)), a);
+}
+
+static inline void v_load_turned(const float *p, int64_t stride, int n, vec r[4])
+{
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++, p += stride)
+        r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(v_load_four(p, n)), v_load_four(p + 4 * stride, n), 1);
+    v_turn(r);
+}
+
+static inline void v_store_turned(float *p, int64_t stride, int n, const vec r[4])
+{
+    vec t[4] = { r[0], r[1], r[2], r[3] };
+    v_turn(t);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++, p += stride) {
+        v_store_four(p, _mm256_castps256_ps128(t[i]), n);
+        v_store_four(p + 4 * stride, _mm256_extractf128_ps(t[i], 1), n);
+    }
+}
+
 /* Sixteen lanes folded in halves: i and i + 8, then i and i + 4, and so on. */
 static inline float v_fold16(const vec *part)
 {

@@ -39,6 +39,54 @@ static inline mask v_le(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_
 static inline mask v_eq(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 static inline vec v_blend(mask m, vec a, vec b) { return _mm512_mask_blend_ps(m, b, a); }
 
+/* Of each four lanes, number j of vector i changes places with number i of vector j. */
+static inline void v_turn(vec r[4])
+{
+    vec a = _mm512_unpacklo_ps(r[0], r[1]), b = _mm512_unpackhi_ps(r[0], r[1]);
+    vec c = _mm512_unpacklo_ps(r[2], r[3]), d = _mm512_unpackhi_ps(r[2], r[3]);
+    r[0] = _mm512_shuffle_ps(a, c, 0x44);
+    r[1] = _mm512_shuffle_ps(a, c, 0xee);
+    r[2] = _mm512_shuffle_ps(b, d, 0x44);
+    r[3] = _mm512_shuffle_ps(b, d, 0xee);
+}
+
+static inline __m128 v_load_four(const float *p, int n)
+{
+    return n >= 4 ? _mm_loadu_ps(p) : _mm_maskz_loadu_ps((__mmask8)((1 << n) - 1), p);
+}
+
+static inline void v_store_four(float *p, __m128 a, int n)
+{
+    if (n >= 4) _mm_storeu_ps(p, a);
+    else _mm_mask_storeu_ps(p, (__mmask8)((1 << n) - 1), a);
+}
+
+static inline void v_load_turned(const float *p, int64_t stride, int n, vec r[4])
+{
+    const float *p4 = p + 4 * stride, *p8 = p + 8 * stride, *p12 = p8 + 4 * stride;
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        r[i] = _mm512_castps128_ps512(v_load_four(p + i * stride, n));
+        r[i] = _mm512_mask_broadcast_f32x4(r[i], 0x00f0, v_load_four(p4 + i * stride, n));
+        r[i] = _mm512_mask_broadcast_f32x4(r[i], 0x0f00, v_load_four(p8 + i * stride, n));
+        r[i] = _mm512_mask_broadcast_f32x4(r[i], 0xf000, v_load_four(p12 + i * stride, n));
+    }
+    v_turn(r);
+}
+
+static inline void v_store_turned(float *p, int64_t stride, int n, const vec r[4])
+{
+    vec t[4] = { r[0], r[1], r[2], r[3] };
+    v_turn(t);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++, p += stride) {
+        v_store_four(p, _mm512_castps512_ps128(t[i]), n);
+        v_store_four(p + 4 * stride, _mm512_extractf32x4_ps(t[i], 1), n);
+        v_store_four(p + 8 * stride, _mm512_extractf32x4_ps(t[i], 2), n);
+        v_store_four(p + 12 * stride, _mm512_extractf32x4_ps(t[i], 3), n);
+    }
+}
+
 /* Sixteen lanes folded in halves: i and i + 8, then i and i + 4, and so on. */
 static inline float v_fold16(const vec *part)
 {
