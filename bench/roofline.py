@@ -16,20 +16,18 @@ import subprocess
 import sys
 import tempfile
 
+import svg
+
 COLORS = {"direct": "#4477aa", "winograd": "#aa3377", "linear": "#ee8866", "attention": "#ccaa22", "norm": "#228833", "elementwise": "#7766bb"}
 NAMES = {"direct": "convolution, direct", "winograd": "Winograd (nominal: saved products count)", "linear": "matrix product",
          "attention": "attention", "norm": "norm", "elementwise": "elementwise"}
 # Rows with a number in the picture; all others are small dots.
-NUMBERED = [("conv 3x3/1 12 32->32 @128", "forward"), ("conv 3x3/1 12 32->32 @128", "by_weight"), ("conv 3x3/1 12 64->64 @64", "forward"), ("conv 3x3/1 12 192->192 @8", "forward"),
+NUMBERED = [("conv 3x3/1 12 32->32 @128", "forward"), ("conv 3x3/1 12 32->32 @128", "by_weight"), ("conv 3x3/1 12 64->64 @64", "forward"),
+            ("conv 3x3/1 12 192->192 @8", "forward"),
             ("conv 3x3/1 12 12->12 @128", "forward"), ("conv 3x3/1 12 1->32 @128", "forward"), ("conv 1x1/1 12 192->192 @16", "forward"),
             ("conv 1x1/1 12 32->2 @128", "forward"), ("conv 4x4/4 4 3->96 @224", "forward"), ("linear 12544 rows 96 -> 384", "forward"),
             ("linear 12544 rows 96 -> 384", "by_weight"), ("linear 1024 rows 1024 -> 1024", "forward")]
 LEFT, TOP, WIDTH, HEIGHT, LIST = 70, 56, 660, 500, 410
-STYLE = """<style>
-.page{fill:#ffffff}.ink{fill:#222222}.soft{fill:#5b6470}.rule{stroke:#8a929b}.grid{stroke:#dfe4e9}.gap{stroke:#ffffff}
-@media (prefers-color-scheme:dark){
-.page{fill:#14181d}.ink{fill:#e6e9ec}.soft{fill:#a2abb5}.rule{stroke:#a2abb5}.grid{stroke:#2c343d}.gap{stroke:#14181d}}
-</style>"""
 
 
 def measure(kernels, threads, rounds):
@@ -57,30 +55,18 @@ class Plot:
             r["y"] = self.peak * r["of_peak"] if r["x"] * self.memory > self.peak else self.memory * r["of_memory"] * r["x"]
         self.x0, self.x1 = 2.0 ** math.floor(math.log2(min(r["x"] for r in rows))), 2.0 ** math.ceil(math.log2(max(r["x"] for r in rows)))
         self.y0, self.y1 = 2.0 ** math.floor(math.log2(min(r["y"] for r in rows))), 2.0 ** math.ceil(math.log2(max(self.peak, *(r["y"] for r in rows))))
-
-    def x(self, v):
-        return LEFT + WIDTH * math.log(v / self.x0) / math.log(self.x1 / self.x0)
-
-    def y(self, v):
-        return TOP + HEIGHT * (1 - math.log(v / self.y0) / math.log(self.y1 / self.y0))
+        self.x, self.y = svg.log_scale(LEFT, WIDTH, self.x0, self.x1), svg.log_scale(TOP + HEIGHT, -HEIGHT, self.y0, self.y1)
 
     def roof(self, x):
         return min(self.peak, self.memory * x)
 
 
-def powers(least, most):
-    v = least
-    while v <= most:
-        yield v
-        v *= 2
-
-
 def axes(p):
     out = ['<g font-size="11">']
-    for v in powers(p.x0, p.x1):
+    for v in svg.powers(p.x0, p.x1):
         out.append(f'<line class="grid" x1="{p.x(v):.1f}" x2="{p.x(v):.1f}" y1="{TOP}" y2="{TOP + HEIGHT}"/>'
                    f'<text class="soft" x="{p.x(v):.1f}" y="{TOP + HEIGHT + 16}" text-anchor="middle">{f"1/{1 / v:.0f}" if v < 1 else f"{v:.0f}"}</text>')
-    for v in powers(p.y0, p.y1):
+    for v in svg.powers(p.y0, p.y1):
         out.append(f'<line class="grid" x1="{LEFT}" x2="{LEFT + WIDTH}" y1="{p.y(v):.1f}" y2="{p.y(v):.1f}"/>'
                    f'<text class="soft" x="{LEFT - 8}" y="{p.y(v) + 4:.1f}" text-anchor="end">{v:g}</text>')
     knee, start = p.peak / p.memory, max(p.x0, p.y0 / p.memory)
@@ -105,9 +91,7 @@ def picture(rows, threads):
     p = Plot(rows)
     named = sorted((r for r in rows if numbered(r)), key=lambda r: (list(COLORS).index(r["kind"]), -r["x"]))
     width, height = LEFT + WIDTH + LIST, max(TOP + HEIGHT + 56, TOP + 26 * len(COLORS) + 15 * len(named) + 20)
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" font-family="sans-serif">', STYLE,
-           f'<rect class="page" width="{width}" height="{height}"/>',
-           f'<text class="ink" x="{LEFT}" y="24" font-size="16" font-weight="bold">Kernels under the roofs of the machine, {threads} thread{"s" if threads > 1 else ""}</text>']
+    out = svg.begin(width, height, LEFT, f'Kernels under the roofs of the machine, {threads} thread{"s" if threads > 1 else ""}')
     out += axes(p)
     for r in rows:
         if not numbered(r):
@@ -130,7 +114,7 @@ def picture(rows, threads):
                    f'<text class="soft" x="{width - 16}" y="{y}" text-anchor="end">{100 * share:.0f} %</text></g>')
         y += 15
     out.append(f'<text class="soft" x="{width - 16}" y="24" text-anchor="end" font-size="11">GFLOP/s, and share of the roof above the point</text>')
-    return "\n".join(out + ["</svg>"]) + "\n"
+    return svg.end(out)
 
 
 def main():

@@ -1,6 +1,7 @@
 /*
- * step - adze's side of bench/compare.py: `step REF BATCH WEIGHTS BATCHFILE [PROFILE [MIB]]` saves its starting weights, a batch and the noise of every
- * site, then answers each word that it reads with one line of JSON:
+ * step - adze's side of bench/compare.py: `step REF BATCH WEIGHTS BATCHFILE [PROFILE [MIB [NAME=VALUE...]]]` saves its starting weights, a batch and the
+ * noise of every site (`-` for both files: saves nothing and knows step, profile, probe and limits alone), then answers each word that it
+ * reads with one line of JSON:
  *
  *   loss    the training loss of the saved batch with the saved noise
  *   step    one training step (forward, backward, Adam): seconds, peak memory
@@ -8,6 +9,7 @@
  *   sample  sixteen draws of one image: seconds, peak memory
  *   profile the seconds of the steps since the last profile; the time by record and by op goes to the error stream
  *   probe   multiply-adds a second of one core, in GFLOP/s: how quiet the machine is
+ *   limits  the same of all threads of adze, and of memory in GB/s
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -34,6 +36,7 @@ typedef struct bench {
     int64_t batch, steps, profiled;          /* steps in all, and when the profile began */
     size_t memory;                 /* budget of a training step's arena; 0: none */
     const char *weights_file, *batch_file;
+    bool step_alone;
 } bench;
 
 static double now(void)
@@ -145,13 +148,14 @@ static ad_status prepare_sampling(bench *b, bool means, ad_recorded **recorded, 
     return AD_OK;
 }
 
-static ad_status prepare(bench *b, const char *ref, const char *profile)
+static ad_status prepare(bench *b, const char *ref, const ad_model_options *o)
 {
     ad_error *e = ad_ctx_error(b->ctx);
-    AD_TRY(ad_model_open(b->ctx, ref, &(ad_model_options){ .profile = profile }, NULL, &b->model));
+    AD_TRY(ad_model_open(b->ctx, ref, o, NULL, &b->model));
     AD_TRY(ad_model_params(b->model, AD_F32, &b->params));
     AD_TRY(ad_params_init(b->params, AD_SLOT_PARAM, 1));
     AD_TRY(ad_params_init(b->params, AD_SLOT_STATE, 1));
+    if (b->step_alone) return prepare_step(b);
     AD_TRY(ad_checkpoint_save(e, b->weights_file, b->params, &(ad_checkpoint){ .seed = 1 }));
     AD_TRY(prepare_loss(b));
     if (ad_model_has_program(b->model, "sample")) {
@@ -195,7 +199,11 @@ static ad_status answer(bench *b, const char *word)
 {
     if (strcmp(word, "probe") == 0) {
         printf("{\"gflops\": %.1f}\n", probe(ad_ctx_isa(b->ctx)));
-    } else if (strcmp(word, "loss") == 0) {
+    } else if (strcmp(word, "limits") == 0) {
+        ad_limits l;
+        AD_TRY(ad_limits_measure(b->ctx, &l));
+        printf("{\"gflops\": %.1f, \"gbytes\": %.2f}\n", 1e-9 * l.flops, 1e-9 * l.bytes);
+    } else if (strcmp(word, "loss") == 0 && b->loss) {
         AD_TRY(ad_run(b->loss, NULL));
         printf("{\"loss\": %.9g}\n", (double)*(float *)ad_program_data(b->loss, ad_recorded_loss(b->fixed)));
     } else if (strcmp(word, "profile") == 0) {
@@ -225,14 +233,18 @@ static ad_status answer(bench *b, const char *word)
 
 int main(int argc, char **argv)
 {
-    if (argc < 5 || argc > 7) return fprintf(stderr, "usage: step REF BATCH WEIGHTS BATCHFILE [PROFILE [MIB]]\n"), 2;
+    if (argc < 5) return fprintf(stderr, "usage: step REF BATCH WEIGHTS BATCHFILE [PROFILE [MIB [NAME=VALUE...]]]\n"), 2;
     bench b = { .ctx = ad_new(NULL), .batch = strtol(argv[2], NULL, 10), .weights_file = argv[3], .batch_file = argv[4] };
     char word[64];
+    b.step_alone = strcmp(b.weights_file, "-") == 0;
     if (argc > 6) b.memory = (size_t)strtol(argv[6], NULL, 10) << 20;
-    ad_status s = prepare(&b, argv[1], argc > 5 && *argv[5] ? argv[5] : NULL);
+    const ad_model_options o = { .profile = argc > 5 && *argv[5] ? argv[5] : NULL, .n_set = argc > 7 ? argc - 7 : 0,
+                                 .set = argc > 7 ? (const char *const *)argv + 7 : NULL };
+    ad_status s = prepare(&b, argv[1], &o);
     if (s == AD_OK) {
         ad_program_profile(b.step, true);
-        printf("{\"parameters\": %lld, \"arena\": %zu}\n", (long long)ad_params_elements(b.params, AD_SLOT_PARAM), ad_program_arena(b.step));
+        printf("{\"parameters\": %lld, \"arena\": %zu, \"macs\": %.0f}\n", (long long)ad_params_elements(b.params, AD_SLOT_PARAM), ad_program_arena(b.step),
+               ad_program_macs(b.step));
         fflush(stdout);
     }
     while (s == AD_OK && fgets(word, sizeof word, stdin)) {
