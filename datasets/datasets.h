@@ -133,7 +133,7 @@ typedef struct ad_loader_options {
     int batch;
     int height, width;     /* of the network's input; 0: of the items */
     ad_fit fit;
-    int reader;            /* whose mask is the label: AD_READER_RANDOM draws one per item and step, else 0..readers-1 */
+    int reader;            /* whose mask is the label: AD_READER_RANDOM draws one per item and step, AD_READER_MEAN: all; else 0..readers-1 */
     bool flips;            /* mirrored left-right with probability 1/2 */
     bool turns;            /* turned by 0, 90, 180 or 270 degrees (0 or 180 where height != width) */
     int shift;             /* moved by -shift..shift pixels of the item along each axis */
@@ -144,6 +144,7 @@ typedef struct ad_loader_options {
 } ad_loader_options;
 
 #define AD_READER_RANDOM (-1)
+#define AD_READER_MEAN (-2)
 
 /* One batch; valid until the next call of ad_loader_next on its loader. Item b of step s is number s * batch + b of the endless
  * row of permutations of the split, so every epoch shows every item once. */
@@ -151,8 +152,8 @@ typedef struct ad_batch {
     int64_t step;
     int size, height, width, classes;
     const float *x;                        /* [size, height, width, 1] */
-    const int32_t *labels;                 /* [size, height, width] */
-    const float *onehot;                   /* [size, height, width, classes] */
+    const int32_t *labels;                 /* [size, height, width]; of the mean of all readers, the class that most of them drew */
+    const float *onehot;                   /* [size, height, width, classes]; of the mean, the share of the readers that drew the class */
     const char (*names)[AD_ITEM_NAME];     /* [size] */
     const int *reader;                     /* [size]: whose mask it is */
 } ad_batch;

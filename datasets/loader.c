@@ -110,26 +110,47 @@ static int64_t origin(const view *v, int height, int width, int r, int c)
     }
 }
 
+/* Image and one reader's mask as the view shows them, not yet flipped and turned. */
+static void show(const ad_loader *l, slot *s, const view *v, int reader)
+{
+    int h = l->o.height, w = l->o.width;
+    if (v->off) {
+        ad_view_item(l->o.fit, &s->item, reader, &v->view, h, w, s->image, s->mask);
+    } else {
+        ad_fit_image(l->o.fit, &s->item, h, w, s->image);
+        ad_fit_mask(l->o.fit, &s->item, reader, h, w, s->mask);
+    }
+}
+
+static int largest(int n, const float *p)
+{
+    int best = 0;
+    for (int k = 1; k < n; k++)
+        if (p[k] > p[best]) best = k;
+    return best;
+}
+
 static ad_status fill_one(ad_error *e, const ad_loader *l, slot *s, int b)
 {
     int64_t number = s->step * l->o.batch + b, epoch = number / l->count;
-    int h = l->o.height, w = l->o.width;
+    int h = l->o.height, w = l->o.width, classes = l->classes;
     view v = view_draw(l, s->step, b);
     if (s->epoch != epoch) permute(l, s, epoch);
     AD_TRY(ad_dataset_read(e, l->data, l->o.split, s->order[number % l->count], &s->item));
-    if (v.off) {
-        ad_view_item(l->o.fit, &s->item, v.reader, &v.view, h, w, s->image, s->mask);
-    } else {
-        ad_fit_image(l->o.fit, &s->item, h, w, s->image);
-        ad_fit_mask(l->o.fit, &s->item, v.reader, h, w, s->mask);
+    bool all = v.reader == AD_READER_MEAN;
+    int first = all ? 0 : v.reader, end = all ? l->readers : v.reader + 1;
+    float share = 1 / (float)(end - first), *onehot = s->onehot + (int64_t)b * h * w * classes;
+    memset(onehot, 0, (size_t)h * (size_t)w * (size_t)classes * sizeof *onehot);
+    for (int reader = first; reader < end; reader++) {
+        show(l, s, &v, reader);
+        for (int r = 0; r < h; r++)
+            for (int c = 0; c < w; c++) {
+                int64_t from = origin(&v, h, w, r, c), to = (int64_t)r * w + c;
+                s->x[(int64_t)b * h * w + to] = s->image[from];
+                onehot[to * classes + s->mask[from]] += share;
+            }
     }
-    for (int r = 0; r < h; r++)
-        for (int c = 0; c < w; c++) {
-            int64_t from = origin(&v, h, w, r, c), to = ((int64_t)b * h + r) * w + c;
-            s->x[to] = s->image[from];
-            s->labels[to] = s->mask[from];
-            for (int k = 0; k < l->classes; k++) s->onehot[to * l->classes + k] = k == s->mask[from];
-        }
+    for (int64_t i = 0; i < (int64_t)h * w; i++) s->labels[(int64_t)b * h * w + i] = largest(classes, onehot + i * classes);
     s->reader[b] = v.reader;
     memcpy(s->names[b], s->item.name, AD_ITEM_NAME);
     return AD_OK;
@@ -250,8 +271,9 @@ static ad_status check(ad_error *e, const ad_loader *l, int item_height, int ite
 {
     if (l->o.batch < 1) return AD_FAIL(e, EUSAGE, "loader: batch %d; need at least 1", l->o.batch);
     if (l->o.first_step < 0) return AD_FAIL(e, EUSAGE, "loader: first step %lld; steps begin at 0", (long long)l->o.first_step);
-    if (l->o.reader != AD_READER_RANDOM && (l->o.reader < 0 || l->o.reader >= l->readers))
-        return AD_FAIL(e, EUSAGE, "loader: reader %d; need one of 0..%d, or %d for a random one", l->o.reader, l->readers - 1, AD_READER_RANDOM);
+    if (l->o.reader < AD_READER_MEAN || l->o.reader >= l->readers)
+        return AD_FAIL(e, EUSAGE, "loader: reader %d; need one of 0..%d, %d for a random one or %d for the mean of all", l->o.reader,
+                       l->readers - 1, AD_READER_RANDOM, AD_READER_MEAN);
     if (l->count < 1) return AD_FAIL(e, EDATA, "loader: split '%s' of '%s' has no items", ad_split_name(l->o.split), ad_dataset_source(l->data)->name);
     if (l->o.shift < 0 || !(l->o.rotate >= 0 && l->o.rotate <= 180) || !(l->o.zoom == 0 || (l->o.zoom >= 1 && l->o.zoom <= 16)))
         return AD_FAIL(e, EUSAGE, "loader: shift %d, rotate %g, zoom %g; need a shift of at least 0, an angle of 0..180 degrees and a zoom of 1..16",

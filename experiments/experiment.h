@@ -32,6 +32,8 @@ void ad__config_defaults(ad__config *c);
 ad_status ad__config_set(ad_error *e, ad__config *c, const char *key, const char *value);
 /* What needs more than one key to check: optimiser, schedules, metrics, reader. */
 ad_status ad__config_check(ad_error *e, const ad__config *c);
+/* data.reader as the loader wants it. */
+ad_status ad__config_reader(ad_error *e, const ad__config *c, int *out);
 /* The keys as YAML, every one of them. */
 void ad__config_print(const ad__config *c, ad_text *t);
 /* ad_schedule_parse, where a plain number means a constant, and the word "steps" the number of training steps. */

@@ -27,7 +27,7 @@ static const ad_attr keys[] = {
     TEXT("data.folder", data_folder, "", "where it lies, if it is one of files"),
     TEXT("data.options", data_options, "", "settings of the data set: \"train=100, seed=3\""),
     { "data.fit", AD_ATTR_ENUM, AT(data_fit), 0, 0, 0, "how an image becomes as large as the model's input", fits },
-    TEXT("data.reader", data_reader, "random", "whose mask is the label: random, or the number of a reader from 0"),
+    TEXT("data.reader", data_reader, "random", "whose mask is the label: random, the number of a reader from 0, or mean: shares of all readers"),
     { "data.flips", AD_ATTR_BOOL, AT(data_flips), 1, 0, 0, "mirror left and right at random in training" },
     { "data.turns", AD_ATTR_BOOL, AT(data_turns), 1, 0, 0, "turn by quarters at random in training" },
     { "data.shift", AD_ATTR_INT, AT(data_shift), 0, 0, 4096, "move by up to as many pixels of the image at random in training" },
@@ -238,9 +238,16 @@ ad_status ad__config_check(ad_error *e, const ad__config *c)
     AD_TRY(check_schedule(e, c, "train.schedule.kappa", c->kappa_schedule));
     AD_TRY(check_metrics(e, c->metrics));
     AD_TRY(check_memory(e, c->memory));
-    if (strcmp(c->data_reader, "random") && c->data_reader[strspn(c->data_reader, "0123456789")])
-        return AD_FAIL(e, EUSAGE, "data.reader: expected random or the number of a reader, found '%s'", c->data_reader);
-    return AD_OK;
+    int reader;
+    return ad__config_reader(e, c, &reader);
+}
+
+ad_status ad__config_reader(ad_error *e, const ad__config *c, int *out)
+{
+    const char *text = c->data_reader;
+    *out = !strcmp(text, "random") ? AD_READER_RANDOM : !strcmp(text, "mean") ? AD_READER_MEAN : atoi(text);
+    if (*out < 0 || (*text && !text[strspn(text, "0123456789")])) return AD_OK;
+    return AD_FAIL(e, EUSAGE, "data.reader: expected random, mean or the number of a reader, found '%s'", text);
 }
 
 static void print_value(const ad_attr *k, const ad__config *c, ad_text *t)

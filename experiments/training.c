@@ -146,9 +146,11 @@ ad_status ad__training_open_data(ad__training *t)
 ad_status ad__training_open_loader(ad__training *t)
 {
     const ad__config *c = &t->plan->config;
+    int reader;
+    AD_TRY(ad__config_reader(t->error, c, &reader));
     const ad_loader_options o = {
         .split = AD_TRAIN, .batch = (int)c->batch, .height = t->frame.height, .width = t->frame.width, .fit = (ad_fit)c->data_fit,
-        .reader = strcmp(c->data_reader, "random") ? atoi(c->data_reader) : AD_READER_RANDOM,
+        .reader = reader,
         .flips = c->data_flips, .turns = c->data_turns, .shift = (int)c->data_shift, .rotate = c->data_rotate,
         .zoom = c->data_zoom, .seed = (uint64_t)c->seed, .first_step = t->step,
     };
@@ -215,7 +217,10 @@ static ad_status name_items(ad__training *t)
     char items[1024] = "", message[sizeof t->error->message];
     for (int i = 0; i < t->batch.size; i++) {
         size_t used = strlen(items);
-        snprintf(items + used, sizeof items - used, "%s%s/%d", i ? ", " : "", t->batch.names[i], t->batch.reader[i]);
+        snprintf(items + used, sizeof items - used, "%s%s", i ? ", " : "", t->batch.names[i]);
+        used = strlen(items);
+        if (t->batch.reader[i] == AD_READER_MEAN) snprintf(items + used, sizeof items - used, "/mean");
+        else snprintf(items + used, sizeof items - used, "/%d", t->batch.reader[i]);
     }
     memcpy(message, t->error->message, sizeof message);
     ad_error_clear(t->error);

@@ -285,6 +285,34 @@ static void random_readers_are_drawn_evenly(void **state)
     ad_dataset_free(d);
 }
 
+/* The mean of all readers has the share of each class; its labels are what most drew, the smaller class where they are even. */
+static void all_readers_at_once(void **state)
+{
+    enum { N = 64, PIXELS = N * N };
+    ad_dataset *d = scenes(2);
+    ad_loader_options o = { .batch = 2, .height = N, .width = N, .turns = true, .flips = true, .zoom = 1.5, .reader = AD_READER_MEAN };
+    ad_loader *mean = loader(d, &o);
+    ad_batch m = next(mean);
+    float sum[2 * PIXELS * 2] = { 0 };
+    (void)state;
+    for (o.reader = 0; o.reader < 4; o.reader++) {
+        ad_loader *one = loader(d, &o);
+        ad_batch b = next(one);
+        assert_memory_equal(m.x, b.x, 2 * PIXELS * sizeof *m.x);
+        for (int i = 0; i < 2 * PIXELS * 2; i++) sum[i] += b.onehot[i] / 4;
+        ad_loader_free(one);
+    }
+    int between = 0;
+    for (int i = 0; i < 2 * PIXELS; i++) {
+        assert_true(m.onehot[2 * i] == sum[2 * i] && m.onehot[2 * i + 1] == sum[2 * i + 1]);
+        assert_int_equal(m.labels[i], sum[2 * i + 1] > 0.5f);
+        between += sum[2 * i] > 0 && sum[2 * i] < 1;
+    }
+    assert_true(between > 0 && m.reader[0] == AD_READER_MEAN);
+    ad_loader_free(mean);
+    ad_dataset_free(d);
+}
+
 static void refuse(ad_dataset *d, ad_loader_options o, ad_status want, const char *message)
 {
     ad_error e = { 0 };
@@ -299,7 +327,7 @@ static void wrong_options_are_refused(void **state)
     ad_dataset *d = scenes(2);
     (void)state;
     refuse(d, (ad_loader_options){ .batch = 0 }, AD_EUSAGE, "loader: batch 0; need at least 1");
-    refuse(d, (ad_loader_options){ .batch = 1, .reader = 4 }, AD_EUSAGE, "loader: reader 4; need one of 0..3, or -1 for a random one");
+    refuse(d, (ad_loader_options){ .batch = 1, .reader = 4 }, AD_EUSAGE, "loader: reader 4; need one of 0..3, -1 for a random one or -2 for the mean of all");
     refuse(d, (ad_loader_options){ .batch = 1, .split = AD_TEST }, AD_EDATA, "loader: split 'test' of 'synthetic' has no items");
     refuse(d, (ad_loader_options){ .batch = 1, .first_step = -2 }, AD_EUSAGE, "loader: first step -2; steps begin at 0");
     refuse(d, (ad_loader_options){ .batch = 1, .height = 224, .width = 224 }, AD_EUSAGE,
@@ -392,7 +420,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_epoch_shows_every_item_once), cmocka_unit_test(batches_are_functions_of_seed_and_step),
         cmocka_unit_test(values_are_those_of_the_item), cmocka_unit_test(flips_and_turns_are_the_symmetries_of_the_square),
-        cmocka_unit_test(shifted_windows), cmocka_unit_test(views_by_hand),
+        cmocka_unit_test(shifted_windows), cmocka_unit_test(views_by_hand), cmocka_unit_test(all_readers_at_once),
         cmocka_unit_test(random_readers_are_drawn_evenly), cmocka_unit_test(wrong_options_are_refused), cmocka_unit_test(crop_and_back),
         cmocka_unit_test(resize_is_bilinear), cmocka_unit_test(labels_resize_by_the_nearest_pixel),
         cmocka_unit_test(patients_are_split_by_hash),
