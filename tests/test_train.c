@@ -281,7 +281,7 @@ static void wrong_settings(void **state)
         { "train.optim=adan", "unknown optimiser 'adan'" },
         { "train.schedule.lr=cosine", "train.schedule.lr: cosine needs over=" },
         { "evaluate.metrics=ged3", "unknown score 'ged3'" },
-        { "data.reader=first", "expected random or the number of a reader" },
+        { "data.reader=first", "expected random, mean or the number of a reader" },
         { "nothing", "expected NAME=VALUE" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
