@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 
+import svg
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 OPENBLAS = "/usr/lib/x86_64-linux-gnu/openblas-openmp"      # Debian's libopenblas0-openmp
 TUNED = {
@@ -129,22 +131,20 @@ def picture(rows):
     """Bars of the two ratios of every row, as SVG; the line is adze itself."""
     bars = [(f"{row['model']}, " + ("step" if word == "step" else "samples"), *ratios(row[word])[:2])
             for row in rows for word in ("step", "sample") if word in row]
-    left, unit, high = 190, 90, 40
+    left, top, unit, high = 190, 40, 90, 40
     most = max(max(t1, t0) for _, t1, t0 in bars)
-    width, height = int(left + unit * (most + 1)), high * len(bars) + 50
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" font-size="12">',
-           f'<rect width="{width}" height="{height}" fill="white"/>']
+    width, bottom = int(left + unit * (most + 1)), top + high * len(bars)
+    out = svg.begin(width, bottom + 50, 16, "Time of PyTorch over time of adze") + ['<g font-size="12">']
     for i, (name, t1, t0) in enumerate(bars):
-        y = 10 + i * high
-        out.append(f'<text x="{left - 8}" y="{y + 20}" text-anchor="end">{name}</text>')
-        for k, (value, colour) in enumerate(((t1, "#3b6ea5"), (t0, "#b9cbe0"))):
-            out.append(f'<rect x="{left}" y="{y + 2 + 15 * k}" width="{unit * value:.1f}" height="13" fill="{colour}"/>')
-            out.append(f'<text x="{left + unit * value + 4:.1f}" y="{y + 13 + 15 * k}">{value:.2f}</text>')
-    bottom = 10 + high * len(bars)
-    out += [f'<line x1="{left + unit}" y1="5" x2="{left + unit}" y2="{bottom}" stroke="black"/>',
-            f'<text x="{left + unit}" y="{bottom + 15}" text-anchor="middle">adze = 1</text>',
-            f'<text x="{left}" y="{bottom + 33}">time of PyTorch / time of adze: dark tuned (T1), light as installed (T0)</text>', "</svg>"]
-    return "\n".join(out) + "\n"
+        y = top + i * high
+        out.append(f'<text class="ink" x="{left - 8}" y="{y + 20}" text-anchor="end">{name}</text>')
+        for k, (value, opacity) in enumerate(((t1, 1), (t0, 0.5))):
+            out.append(f'<rect x="{left}" y="{y + 2 + 15 * k}" width="{unit * value:.1f}" height="13" fill="{svg.COLORS[0]}" fill-opacity="{opacity}"/>')
+            out.append(f'<text class="ink" x="{left + unit * value + 4:.1f}" y="{y + 13 + 15 * k}">{value:.2f}</text>')
+    out += [f'<line class="rule" x1="{left + unit}" y1="{top - 5}" x2="{left + unit}" y2="{bottom}" stroke-width="1.5"/>',
+            f'<text class="ink" x="{left + unit}" y="{bottom + 15}" text-anchor="middle">adze = 1</text>',
+            f'<text class="soft" x="16" y="{bottom + 36}">strong: tuned PyTorch (T1), faint: as installed (T0)</text>', "</g>"]
+    return svg.end(out)
 
 
 def main():
