@@ -96,7 +96,9 @@ ad_status ad__flow_init(ad__flow *f, const ad_program *p)
         fix(f);
     }
     free(seen);
-    return ok ? AD_OK : AD_FAIL(&p->ctx->error, ENOMEM, "plan: out of memory");
+    if (ok) return AD_OK;
+    ad__flow_fini(f);
+    return AD_FAIL(&p->ctx->error, ENOMEM, "plan: out of memory");
 }
 
 void ad__flow_fini(ad__flow *f)

@@ -1,7 +1,8 @@
 #!/bin/sh
-# long.sh - the checks that check the checker, thousands of random tapes, second derivatives of every op and gradients of every model of
-# the zoo; `make check-long` runs it. ADZE_TAPES and ADZE_TAPES_SEED say how many tapes and from which seed on, ADZE_JOBS how many parts
-# run at once (default: one a core; each on one thread, which double precision on small models makes better use of).
+# long.sh - the checks that check the checker, thousands of random tapes, second derivatives of every op, gradients of every model of the
+# zoo, and failures of every allocation; `make check-long` runs it. ADZE_TAPES and ADZE_TAPES_SEED say how many tapes and from which seed
+# on, ADZE_JOBS how many parts run at once (default: one a core; each on one thread, which double precision on small models makes better
+# use of).
 build=${abs_top_builddir:-build}
 tapes=${ADZE_TAPES:-4000} seed=${ADZE_TAPES_SEED:-1} jobs=${ADZE_JOBS:-$(nproc)} n=0
 dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT
@@ -13,6 +14,9 @@ part() {
     echo "$1" >"$dir/$n.name"
     echo "$2" >"$dir/$n.sh"
 }
+
+# The longest first.
+part "out of memory at every allocation" '"$build/tests/test_memory" --all'
 
 # Each half of many tapes is long enough for its own checks of the whole.
 half=$((tapes >= 3000 ? tapes / 2 : tapes))
