@@ -189,16 +189,27 @@ static ad_tensor *with_logarithm(bench *b)
 }
 
 /* The loss, sum sqrt(a - 100), is finite where its slope is not. */
-static ad_tensor *with_root(bench *b)
+static ad_tensor *root(bench *b, const ad_clip *clip)
 {
     ad_tensor *grad;
     ad_tape_at(b->t, &(ad_place){ .file = "root.yaml", .line = 7, .column = 3, .path = "train/root" });
     ad_tensor *loss = ad_sum(b->t, ad_sqrt(b->t, ad_shift(b->t, b->leaf[0], -100)), NULL, false);
     ok(b, ad_gradients(b->t, loss, 1, &b->leaf[0], &grad));
-    ok(b, ad_optim_new(ad_ctx_error(b->ctx), "adam", "", NULL, &b->optim));
+    ok(b, ad_optim_new(ad_ctx_error(b->ctx), "adam", "", clip, &b->optim));
     ok(b, ad_optim_record(b->optim, b->t, b->params, 2, (ad_optim_weight[]){ { b->leaf[0], grad, 1, 1 }, { b->leaf[1], b->leaf[2], 1, 1 } }));
     ok(b, ad_commit(b->leaf[2], ad_scale(b->t, b->leaf[2], 2)));
     return loss;
+}
+
+static ad_tensor *with_root(bench *b)
+{
+    return root(b, NULL);
+}
+
+/* A norm that is infinite scales everything by 0, and infinity to NaN. */
+static ad_tensor *with_clipped_root(bench *b)
+{
+    return root(b, &(ad_clip){ .norm = 1 });
 }
 
 typedef struct refusal {
@@ -248,6 +259,7 @@ static void what_is_not_finite_is_not_committed(void **state)
         { with_root, 100, 0, "what 'a' would be updated by is not finite; nothing was committed", "op        gradient: " },
         { with_root, 100, 0, "'a'", "train/root" },
         { with_root, 100, 0, "'a'", "root.yaml:7:3" },
+        { with_clipped_root, 100, 0, "'a'", "op        gradient: " },
         { with_logarithm, 0, 1, "what 'c' would be updated by is not finite", "op        log" },
     };
     for (size_t p = 0; p < sizeof plans / sizeof *plans; p++)
