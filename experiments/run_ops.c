@@ -56,9 +56,13 @@ static ad_status check_owner(const wanted *w, const char *file, const char *what
     return refuse(w, AD_EUSAGE, why);
 }
 
-static bool lies_in(const char *path, const char *directory)
+/* A step that failed, RUN/nan-STEP, is a part of its run. */
+static bool lies_in_run(const char *path, const char *directory)
 {
-    char *folder = realpath(directory, NULL), *file = realpath(path, NULL);
+    const char *slash = strrchr(directory, '/');
+    char whole[AD__PATH + 8];
+    snprintf(whole, sizeof whole, "%s%s", directory, strncmp(slash ? slash + 1 : directory, "nan-", 4) ? "" : "/..");
+    char *folder = realpath(whole, NULL), *file = realpath(path, NULL);
     size_t n = folder ? strlen(folder) : 0;
     bool in = folder && file && !strncmp(file, folder, n) && (file[n] == '/' || n == 1);
     free(folder);
@@ -72,7 +76,7 @@ static ad_status check(const wanted *w, const char *manifest)
     AD_TRY(check_owner(w, manifest, "its manifest.json"));
     if (*w->path != '/') return refuse(w, AD_EUSAGE, "but the path is not absolute, so nothing is loaded");
     AD_TRY(check_owner(w, w->path, "that file"));
-    if (lies_in(w->path, w->directory)) return refuse(w, AD_EUSAGE, "but a run cannot bring code in its own folder, so nothing is loaded");
+    if (lies_in_run(w->path, w->directory)) return refuse(w, AD_EUSAGE, "but a run cannot bring code in its own folder, so nothing is loaded");
     if (ad_sha256_file(NULL, w->path, sum) != AD_OK) return refuse(w, AD_EIO, "but that file cannot be read");
     if (!strcmp(sum, w->sha256)) return AD_OK;
     snprintf(why, sizeof why, "but that file is another one now (sha256 %s)", sum);

@@ -79,6 +79,12 @@ says 0 'run' "$word" compare "$run" "$run"
 says 6 '' 'saved     adze replay' train $set --ops "$dir/snake.so" "$model" -o "$dir/inf" --set train.lr=1e6 --set train.optim=sgd
 says 0 'same as when it was saved' "loading the ops it was trained with from $dir/snake.so" replay "$dir"/inf/nan-*
 
+cp "$dir/spy.so" "$dir/inf/snake.so"
+sed "s|$dir/snake.so|$dir/inf/snake.so|; s/$sum/$(sha256sum "$dir/spy.so" | cut -d' ' -f1)/" "$dir"/inf/nan-*/manifest.json >"$dir/manifest"
+cat "$dir/manifest" >"$(echo "$dir"/inf/nan-*)/manifest.json"
+says 2 '' 'but a run cannot bring code in its own folder' replay "$dir"/inf/nan-*
+[ -e "$dir/code-ran" ] && { echo "a failed step brought code"; bad=1; }
+
 # --ops stands in for what the run names, wherever that is.
 object other '$a extern const char other[];\nconst char other[] = "";'
 cp "$dir/snake.so" "$dir/moved.so"
