@@ -6,9 +6,10 @@
  * The rows of a tile are summed channels of x, its terms are pixels. A unit of stage 0 is one chunk of the output rows
  * (conv_chunks.h), one block of channels of x, and a share of the tiles. It copies the source pixels of a few rows into slots and
  * their gy into panels, and runs every tap and tile over them; the sums wait in the output (chunk 0) or in the shared
- * scratch. Stage 1 adds the chunks, pairwise.
+ * scratch. Stage 1 adds the chunks, pairwise. Where output channels would fill their vectors badly, stage 0 is that of conv_lanes_weight.c.
  */
 #include "ops/kernels/conv_fill.h"
+#include "ops/kernels/conv_lanes_weight.h"
 #include "ops/kernels/conv_partial.h"
 
 /* A block has at most so many floats in slots and in panels; a tile passes over about RUN_PIXELS of it at a time, so that what it
@@ -179,6 +180,7 @@ void K(conv_by_weight_plan)(const ad_conv_shape *s, ad_work *work)
         .shared = (size_t)((l.chunks - 1) * partial_count(s)) * sizeof(float),
         .per_thread = (size_t)(l.slots + l.panels) * sizeof(float),
     };
+    if (K(conv_lanes_weight_fits)(s)) K(conv_lanes_weight_plan)(s, work);
 }
 
 void K(conv_by_weight_run)(const ad_conv_shape *s, int stage, int64_t unit, const ad_args *args)
@@ -189,6 +191,10 @@ void K(conv_by_weight_run)(const ad_conv_shape *s, int stage, int64_t unit, cons
     layout_of(s, &v, &l);
     if (stage == 1) {
         partial_add(s, args, l.chunks, unit);
+        return;
+    }
+    if (K(conv_lanes_weight_fits)(s)) {
+        K(conv_lanes_weight_run)(s, unit, args);
         return;
     }
     int64_t share = unit % l.tile_groups, part = unit / l.tile_groups % l.parts, group = unit / l.tile_groups / l.parts % v.groups;

@@ -59,6 +59,18 @@ INLINED void pixels(const int vecs, const int count, const conv_lanes *t, const 
         }
 }
 
+INLINED void sums(const int vecs, const int count, const conv_lanes *t, const float *const *a, float *const *out)
+{
+    vec c[LANES_VECS][LANES_MOST];
+    UNROLLED for (int p = 0; p < vecs; p++)
+        UNROLLED for (int q = 0; q < count; q++)
+            c[p][q] = v_load(out[p] + q * VL);
+    chains(vecs, count, t, 0, t->terms, a, t->ahead, t->ahead_step, c);
+    UNROLLED for (int p = 0; p < vecs; p++)
+        UNROLLED for (int q = 0; q < count; q++)
+            v_store(out[p] + q * VL, c[p][q]);
+}
+
 #define COUNTS_6(X, v) X(v, 1) X(v, 2) X(v, 3) X(v, 4) X(v, 5) X(v, 6)
 #define COUNTS_12(X, v) COUNTS_6(X, v) X(v, 7) X(v, 8) X(v, 9) X(v, 10) X(v, 11) X(v, 12)
 #ifdef ADZE_SIMD_AVX512
@@ -68,12 +80,19 @@ INLINED void pixels(const int vecs, const int count, const conv_lanes *t, const 
 #endif
 
 #define X(vecs, count)                                                                                                   \
-    static void pixels_##vecs##_##count(const conv_lanes *t, const float *const *a, float *const *out) { pixels(vecs, count, t, a, out); }
+    static void pixels_##vecs##_##count(const conv_lanes *t, const float *const *a, float *const *out) { pixels(vecs, count, t, a, out); }          \
+    static void sums_##vecs##_##count(const conv_lanes *t, const float *const *a, float *const *out) { sums(vecs, count, t, a, out); }
 LANES_MAP(X)
 #undef X
 
 const conv_lanes_fn K(conv_lanes_pixels)[LANES_VECS + 1][LANES_MOST + 1] = {
 #define X(vecs, count) [vecs][count] = pixels_##vecs##_##count,
+    LANES_MAP(X)
+#undef X
+};
+
+const conv_lanes_fn K(conv_lanes_sums)[LANES_VECS + 1][LANES_MOST + 1] = {
+#define X(vecs, count) [vecs][count] = sums_##vecs##_##count,
     LANES_MAP(X)
 #undef X
 };

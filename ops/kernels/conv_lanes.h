@@ -27,7 +27,7 @@ typedef struct conv_lanes {
     const float *b;
     int64_t b_step;            /* floats from term to term */
     const float *start;        /* pixel tiles: one number for each b, or NULL: go on from what `out` holds */
-    int64_t out_stride;        /* floats from pixel to pixel of `out`, or from vector to vector of the sums */
+    int64_t out_stride;        /* pixel tiles: floats from pixel to pixel of `out`; of sums, `out` holds [numbers b][lanes] of each vector */
     const float *ahead;        /* what is copied soon: the second half of the terms asks memory for it, the first for the next outputs */
     int64_t ahead_step, out_step;   /* floats from term to term */
 } conv_lanes;
@@ -37,6 +37,7 @@ typedef void (*conv_lanes_fn)(const conv_lanes *t, const float *const *a, float 
 
 /* [vectors][numbers b] */
 extern const conv_lanes_fn K(conv_lanes_pixels)[LANES_VECS + 1][LANES_MOST + 1];
+extern const conv_lanes_fn K(conv_lanes_sums)[LANES_VECS + 1][LANES_MOST + 1];
 
 /* The pieces that `count` numbers b are cut into, all but the last one as long: whole fours, for fours are turned at a time. */
 static inline int64_t lanes_piece(int64_t count)

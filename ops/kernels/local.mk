@@ -22,6 +22,7 @@ kernel_files_fast = \
 	ops/kernels/conv_fast_weight.c \
 	ops/kernels/conv_fill.c \
 	ops/kernels/conv_lanes.c \
+	ops/kernels/conv_lanes_weight.c \
 	ops/kernels/conv_tile.c \
 	ops/kernels/conv_winograd.c \
 	ops/kernels/conv_winograd_weight.c \
@@ -33,6 +34,7 @@ headers_kernels = \
 	ops/kernels/conv_fill.h \
 	ops/kernels/conv_kernels.h \
 	ops/kernels/conv_lanes.h \
+	ops/kernels/conv_lanes_weight.h \
 	ops/kernels/conv_partial.h \
 	ops/kernels/conv_tile.h \
 	ops/kernels/conv_view.h \
