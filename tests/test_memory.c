@@ -140,7 +140,7 @@ static ad_status train_steps(ad_ctx *ctx, ad_tape *t, ad_params *p, ad_tensor *l
     if (s == AD_OK) s = ad_optim_new(ad_ctx_error(ctx), "adam", "", NULL, &o);
     for (int i = 0; s == AD_OK && i < n; i++) update[i] = (ad_optim_weight){ w[i], g[i], 1, 1 };
     if (s == AD_OK) s = ad_optim_record(o, t, p, n, update);
-    if (s == AD_OK) s = ad_compile(t, 1, &loss, NULL, &step);
+    if (s == AD_OK) s = ad_compile(t, 1, &loss, &(ad_plan_options){ .guard = loss }, &step);
     for (int i = 0; s == AD_OK && i < 2; i++) {
         ad_optim_set(o, step, i, 1e-3);
         s = ad_run(step, &(ad_run_options){ .seed = 1, .step = (uint64_t)i });
@@ -154,19 +154,21 @@ static ad_status net_by_hand(char *message, size_t size)
 {
     ad_ctx *ctx = ad_new(NULL);
     if (!ctx) return snprintf(message, size, "no context"), AD_ENOMEM;
-    static const char *const path[] = { "w", "b" };
-    const ad_shape shape[] = { { 2, { 3, 5 } }, { 1, { 5 } } };
+    static const char *const path[] = { "w", "b", "last b" };
+    const ad_shape shape[] = { { 2, { 3, 5 } }, { 1, { 5 } }, { 1, { 5 } } };
     const ad_init init = { .name = "xavier_uniform" }, zeros = { .name = "zeros" };
     ad_params *p = ad_params_new(ctx, AD_F32);
     ad_tape *t = p ? ad_tape_new(ctx, AD_F32) : NULL;
     ad_status s = t ? AD_OK : ad_ctx_error(ctx)->status;
-    for (int i = 0; s == AD_OK && i < 2; i++)
+    for (int i = 0; s == AD_OK && i < 3; i++)
         s = ad_params_add(p, path[i], &shape[i], AD_SLOT_PARAM, AD_LAYOUT_PLAIN, i ? &zeros : &init);
     if (s == AD_OK) s = ad_params_init(p, AD_SLOT_PARAM, 7);
     if (s == AD_OK) {
         ad_tensor *w[2] = { ad_parameter(t, p, "w"), ad_parameter(t, p, "b") }, *x = ad_input(t, "x", &(ad_shape){ 2, { 4, 3 } });
         ad_tensor *loss = ad_mean(t, ad_square(t, ad_tanh(t, ad_linear(t, x, w[0], w[1]))), NULL, false);
-        s = loss ? train_steps(ctx, t, p, loss, 2, w) : ad_ctx_error(ctx)->status;
+        ad_tensor *last = loss ? ad_parameter(t, p, "last b") : NULL;
+        s = last ? ad_commit(last, w[1]) : ad_ctx_error(ctx)->status;
+        if (s == AD_OK) s = train_steps(ctx, t, p, loss, 2, w);
     }
     s = told(ctx, s, message, size);
     ad_tape_free(t);
