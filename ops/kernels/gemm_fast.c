@@ -1,33 +1,35 @@
 /*
- * gemm_fast.c - the matrix product in registers, with the tiles of the convolutions.
+ * gemm_fast.c - the matrix product in registers, with the tiles of gemm_tile.h.
  *
- * A unit makes a block of c: some rows, some tiles of columns, one chunk of the summed axis. It goes over passes of terms, in a pass
- * over blocks of rows, in a block over the tiles; between passes the partial sums wait in c. A block of a is copied into slots (a
- * transposed a with its rows side by side in a slot, which channel tiles read): strided rows of a would come late and fall into few
- * sets of the first-level cache. The tiles read b in panels: where a is tall, stage 0 packs them for all units; where it is not, a
- * unit packs those of its own pass, for panels that went to memory and back would cost more than they save. The last stage adds the
- * chunks, where there are several.
+ * A unit makes a block of c: some rows, some tiles of columns, one chunk of the summed axis. It goes over blocks of rows and passes
+ * of terms, in a block over the tiles; between passes the partial sums wait in c. A block of a is copied, for strided rows of a would
+ * come late and fall into few sets of the first-level cache: into slots, a transposed a into groups. The tiles read b in panels: where
+ * a is tall, stage 0 packs them for all units; where it is not, a unit packs the panel of a tile before it is used, from lines that
+ * the pass before asked for. The last stage adds the chunks, where there are several.
  */
 #include "ops/kernels/conv_fill.h"
+#include "ops/kernels/gemm_tile.h"
 
-/* Measured on a 4th-generation Xeon: the panel of a pass (24 KiB for two vectors) fits first-level cache beside the rows of a tile, a
- * block of rows and the panels of a unit fit the second. */
-enum { PASS = 192, TALL = 448, MOST_ROWS = 448, BLOCK_ROWS = 112, LEAST_TILES = 4, MOST_TILES = 9, UNITS = 16,
-       PACK_TERMS = 64, SUM_FLOATS = 4096 };
+/* Measured on a server Xeon: the panel of a pass (24 KiB for two vectors) fits first-level cache beside the rows of a tile; a block
+ * of rows, the panels or sums of a unit and what comes next fit the second. A rest of up to LAST terms joins the pass before it. A c of
+ * at least AROUND floats is gone from the caches before anybody reads it; written past them, it is not read first. */
+enum { PASS = 192, LAST = 64, TALL = 448, MOST_ROWS = 448, BLOCK_ROWS = 112, LEAST_TILES = 4, LEAST_TILES_WEIGHT = 6, MOST_TILES = 9,
+       UNITS = 16, PACK_TERMS = 64, SUM_FLOATS = 4096, AROUND = 1 << 18 };
 
 typedef struct gemm_layout {
     int64_t chunks;                /* of the summed axis */
     int64_t rows, row_units;       /* rows of a unit; units over the rows of an item */
     int64_t tile_groups;
     int packed;                    /* stage 0 packs b */
-    int64_t panels;                /* floats of one packed b, or of the panels of one pass of a unit */
+    int64_t panels;                /* floats of one packed b, or of the panel of one pass */
     int64_t items_b, packs;        /* matrices b, units of packing each */
+    int64_t block_rows, slots;     /* rows of a block; floats of its copy */
 } gemm_layout;
 
 static void layout_of(const ad_gemm_shape *s, gemm_layout *l)
 {
-    int64_t tiles = tile_count(s->n), groups = tiles / LEAST_TILES;
-    *l = (gemm_layout){ .chunks = gemm_chunks(s), .packed = s->m >= TALL, .rows = s->m };
+    int64_t tiles = tile_count(s->n), groups = tiles / (s->transposed_a ? LEAST_TILES_WEIGHT : LEAST_TILES);
+    *l = (gemm_layout){ .chunks = gemm_chunks(s), .packed = s->m >= TALL && !s->transposed_a, .rows = s->m };
     while (l->rows > MOST_ROWS || (l->packed && l->rows > BLOCK_ROWS && s->batch * ceil_div(s->m, l->rows) < UNITS))
         l->rows = ceil_div(ceil_div(l->rows, 2), 14) * 14;
     l->row_units = ceil_div(s->m, l->rows);
@@ -39,8 +41,10 @@ static void layout_of(const ad_gemm_shape *s, gemm_layout *l)
         l->items_b = s->shared_b ? 1 : s->batch;
         l->packs = ceil_div(s->k, PACK_TERMS);
     } else {
-        l->panels = PASS * (ceil_div(tiles, l->tile_groups) * 2 + 1) * VL;
+        l->panels = (PASS + LAST) * TILE_MOST_VECS * VL;
     }
+    l->block_rows = l->packed && l->rows > BLOCK_ROWS ? BLOCK_ROWS : l->rows;
+    l->slots = (PASS + LAST) * (s->transposed_a ? ceil_div(l->block_rows, GEMM_GROUP_ROWS) * GEMM_GROUP : l->block_rows);
 }
 
 static int64_t c_count(const ad_gemm_shape *s)
@@ -53,9 +57,6 @@ static int64_t units_of(const ad_gemm_shape *s, const gemm_layout *l)
     return s->batch * l->chunks * l->row_units * l->tile_groups;
 }
 
-/* Slots of a block, then the panels of a unit. */
-enum { SLOT_FLOATS = (BLOCK_ROWS + SLOT - 1) / SLOT * SLOT * PASS };
-
 static int64_t shared_panels(const gemm_layout *l)
 {
     return l->packed ? l->items_b * l->panels : 0;
@@ -67,7 +68,7 @@ void K(conv_gemm_plan)(const ad_gemm_shape *s, ad_work *work)
     layout_of(s, &l);
     *work = (ad_work){
         .shared = (size_t)(shared_panels(&l) + (l.chunks - 1) * c_count(s)) * sizeof(float),
-        .per_thread = (size_t)(SLOT_FLOATS + (l.packed ? 0 : l.panels)) * sizeof(float),
+        .per_thread = (size_t)(l.slots + (l.packed ? 0 : l.panels)) * sizeof(float),
     };
     if (l.packed) work->units[work->stages++] = l.items_b * l.packs;
     work->units[work->stages++] = units_of(s, &l);
@@ -86,11 +87,12 @@ static void pack_b(const ad_gemm_shape *s, const gemm_layout *l, int64_t unit, c
 
 typedef struct gemm_unit {
     const ad_gemm_shape *s;
-    int64_t row, row_end, tile_first, tile_end, k_first, k_end;
+    int64_t row, row_end, block_rows, tile_first, tile_end, k_first, k_end;
     const float *a, *b, *bias;
-    float *c, *slots;
+    float *c, *slots, *panel;      /* panel: where the one of each tile is made; NULL: they are all there */
     conv_panels panels;
-    int pack;                      /* the panels are made pass by pass */
+    int around;
+    gemm_ahead ahead[2];
 } gemm_unit;
 
 /* Rows `row` .. of terms `k` .. */
@@ -98,35 +100,20 @@ typedef struct gemm_block {
     int64_t row, rows, k, terms;
 } gemm_block;
 
-/* Passes are whole runs of SLOT terms; the rest is a pass of its own. */
-static int64_t pass_terms(const gemm_unit *u, int64_t k)
+static gemm_block block_at(const gemm_unit *u, int64_t row, int64_t k)
 {
-    int64_t left = u->k_end - k;
-    return left >= PASS ? PASS : left < SLOT ? left : left / SLOT * SLOT;
+    gemm_block b = { .row = row, .rows = u->block_rows, .k = k, .terms = PASS };
+    int64_t rows = (row < u->row_end ? u->row_end : u->s->m) - row, terms = (k < u->k_end ? u->k_end : u->s->k) - k;
+    if (b.rows > rows) b.rows = rows;
+    if (terms < PASS + LAST) b.terms = terms;
+    return b;
 }
 
-static int64_t block_rows(int64_t left)
-{
-    return left < BLOCK_ROWS ? left : BLOCK_ROWS;
-}
-
-/* The block after this one. Where the panels are there, all passes of some rows come first, so that their sums stay near; where they
- * are made, all rows of a pass, so that they are made once. Rows past the unit's last, the end, belong to the next unit: they are
- * asked for ahead of time all the same. */
+/* All passes of some rows come before the next rows, so that their sums stay near. */
 static gemm_block block_next(const gemm_unit *u, const gemm_block *b)
 {
-    gemm_block n = { .row = b->row, .k = b->k };
-    int more = b->k + b->terms < u->k_end;
-    if (!u->pack && more) {
-        n.k += b->terms;
-    } else {
-        n.row += b->rows;
-        if (!u->pack) n.k = u->k_first;
-        if (n.row >= u->row_end && more) n = (gemm_block){ .row = u->row, .k = b->k + b->terms };
-    }
-    n.rows = block_rows(n.row < u->row_end ? u->row_end - n.row : u->s->m - n.row);
-    n.terms = pass_terms(u, n.k);
-    return n;
+    int64_t k = b->k + b->terms;
+    return k < u->k_end ? block_at(u, b->row, k) : block_at(u, b->row + b->rows, u->k_first);
 }
 
 static const float *a_at(const gemm_unit *u, const gemm_block *b)
@@ -134,91 +121,112 @@ static const float *a_at(const gemm_unit *u, const gemm_block *b)
     return u->a + (u->s->transposed_a ? b->k * u->s->m + b->row : b->row * u->s->k + b->k);
 }
 
-static void copy_slots(const gemm_unit *u, const gemm_block *b)
+static int64_t groups_of(const gemm_block *b)
 {
-    int64_t blocks = u->s->transposed_a ? b->rows / SLOT : b->terms / SLOT, m = u->s->m, k = u->s->k;
-    if (!u->s->transposed_a) {
-        K(conv_copy_slots)(u->slots, a_at(u, b), b->rows, k, blocks ? SLOT : b->terms, blocks ? blocks : 1, b->rows * SLOT);
-        return;
-    }
-    if (blocks) K(conv_copy_slots)(u->slots, a_at(u, b), b->terms, m, SLOT, blocks, b->terms * SLOT);
-    if (b->rows % SLOT)
-        K(conv_copy_slots)(u->slots + blocks * b->terms * SLOT, a_at(u, b) + blocks * SLOT, b->terms, m, b->rows % SLOT, 1, 0);
+    return ceil_div(b->rows, GEMM_GROUP_ROWS);
 }
 
-/* Memory answers late and takes few requests at a time, so the tiles ask for the next block of a while they work: for output row
- * number q, counted through the tiles, some lines of row q % (rows of the next block). */
-typedef struct ahead {
-    const float *at;
-    int64_t rows, stride, floats, some;
-} ahead;
-
-static ahead ahead_of(const gemm_unit *u, const gemm_block *b)
+static void copy_groups(const gemm_unit *u, const gemm_block *b)
 {
-    gemm_block n = block_next(u, b);
-    int64_t outputs = b->rows * (u->tile_end - u->tile_first);
-    ahead h = { .at = n.rows > 0 ? a_at(u, &n) : NULL, .rows = n.rows, .stride = u->s->k, .floats = n.terms };
-    if (u->s->transposed_a) {
-        h.rows = n.terms;
-        h.floats = n.rows;
-        h.stride = u->s->m;
-    }
-    h.some = ceil_div(h.rows * ceil_div(h.floats, 16), outputs) * 16;
-    return h;
-}
-
-static void ahead_set(const ahead *h, int64_t q, conv_tile *t)
-{
-    t->ahead = NULL;
-    if (!h->at || h->rows <= 0 || q / h->rows * h->some >= h->floats) return;
-    t->ahead = h->at + q % h->rows * h->stride + q / h->rows * h->some;
-    t->ahead_stride = h->stride;
-    t->ahead_floats = h->some;
-}
-
-static void block_run(const gemm_unit *u, const gemm_block *b)
-{
-    const ad_gemm_shape *s = u->s;
-    int64_t offset[PASS / SLOT], length = b->terms < SLOT ? b->terms : SLOT, q = 0;
-    conv_tile t = { .offset = offset, .runs = length ? b->terms / length : 0, .length = length, .out_stride = s->n };
-    ahead h = ahead_of(u, b);
-    for (int64_t i = 0; i < t.runs; i++)
-        offset[i] = i * SLOT * (s->transposed_a ? length : b->rows);
-    for (int64_t tile = u->tile_first; tile < u->tile_end; tile++) {
-        float start[TILE_MOST_VECS * VL], *out = u->c + b->row * s->n + tile_column(tile);
-        int64_t column = tile_column(tile), left = s->n - column;
-        int vecs = tile_vecs(s->n, tile);
-        t.w = conv_panel(&u->panels, tile, u->pack ? 0 : b->k);
-        t.columns = left < vecs * VL ? left : vecs * VL;
-        t.start = b->k == u->k_first ? start : NULL;
-        for (int i = 0; i < vecs; i++)
-            v_store(start + i * VL, u->bias ? v_load_n(u->bias + column + i * VL, left - i * VL) : v_zero());
-        int64_t some = s->transposed_a ? SLOT : b->rows, rows;
-        for (int64_t r = 0; r < b->rows; r += rows, q += rows) {
-            rows = b->rows - r < some ? b->rows - r : some;
-            ahead_set(&h, q, &t);
-            if (s->transposed_a) tile_rows_run(&t, K(conv_channel_tiles)[vecs], vecs, rows, 1, u->slots + r * b->terms, out + r * s->n);
-            else tile_rows_run(&t, K(conv_pixel_tiles)[vecs], vecs, rows, SLOT, u->slots, out);
+    int64_t m = u->s->m, groups = groups_of(b);
+    float *to = u->slots;
+    for (int64_t g = 0; g < groups; g++) {
+        int64_t first = b->rows * g / groups, left = m - b->row - first;
+        const float *from = a_at(u, b) + first;
+        for (int64_t i = 0; i < b->terms; i++, from += m, to += GEMM_GROUP) {
+            __builtin_prefetch(from + 16 * m);
+            v_store(to, left >= VL ? v_load(from) : v_load_n(from, left));
         }
     }
 }
 
-static void panels_pack(gemm_unit *u, int64_t k, int64_t terms)
+static void copy_slots(const gemm_unit *u, const gemm_block *b)
+{
+    int64_t runs = b->terms / SLOT, rest = b->terms % SLOT, k = u->s->k;
+    if (runs) K(conv_copy_slots)(u->slots, a_at(u, b), b->rows, k, SLOT, runs, b->rows * SLOT);
+    if (rest) K(conv_copy_slots)(u->slots + runs * b->rows * SLOT, a_at(u, b) + runs * SLOT, b->rows, k, rest, 1, 0);
+}
+
+/* What the block after this one reads: of b, where its panels are not there, and of a. Past a unit's last block comes the next
+ * unit's. */
+static void ask_ahead(gemm_unit *u, const gemm_block *b)
 {
     const ad_gemm_shape *s = u->s;
-    u->panels.depth = terms;
-    if (s->transposed_b) K(conv_pack_columns)(&u->panels, 0, terms, u->b + k, s->k);
-    else K(conv_pack_rows)(&u->panels, 0, terms, u->b + k * s->n, s->n);
+    gemm_block n = block_next(u, b);
+    int64_t column = tile_column(u->tile_first), end = u->tile_end < tile_count(s->n) ? tile_column(u->tile_end) : s->n;
+    int64_t columns = end - column;
+    if (u->panel && n.row >= u->row_end) n = block_at(u, u->row, u->k_end);
+    u->ahead[0] = u->ahead[1] = (gemm_ahead){ 0 };
+    if (n.rows <= 0 || n.terms <= 0) return;
+    if (u->panel && s->transposed_b) u->ahead[0] = (gemm_ahead){ u->b + column * s->k + n.k, 0, n.terms, s->k, columns };
+    else if (u->panel) u->ahead[0] = (gemm_ahead){ u->b + n.k * s->n + column, 0, columns, s->n, n.terms };
+    if (s->transposed_a) u->ahead[1] = (gemm_ahead){ a_at(u, &n), 0, n.rows, s->m, n.terms };
+    else u->ahead[1] = (gemm_ahead){ a_at(u, &n), 0, n.terms, s->k, n.rows };
+}
+
+static int64_t lines_of(const gemm_ahead *h)
+{
+    return h->rows * (h->columns / 16 + 1);
+}
+
+/* Two vectors of each term; the rows are a row of memory apart and come late unless they are asked for. */
+static void pack_two(float *panel, int64_t terms, const float *b, int64_t stride)
+{
+    for (int64_t i = 0; i < terms; i++, b += stride, panel += 2 * VL) {
+        __builtin_prefetch(b + 16 * stride);
+        __builtin_prefetch(b + 16 * stride + VL);
+        v_store(panel, v_load(b));
+        v_store(panel + VL, v_load(b + VL));
+    }
+}
+
+static void pack_panel(gemm_unit *u, const gemm_block *b, int64_t tile)
+{
+    const ad_gemm_shape *s = u->s;
+    conv_panels p = { .to = u->panel, .depth = b->terms, .columns = s->n, .tile_first = tile, .tile_end = tile + 1 };
+    if (s->transposed_b) K(conv_pack_columns)(&p, 0, b->terms, u->b + b->k, s->k);
+    else if (tile_column(tile) + 2 * VL <= s->n && tile_vecs(s->n, tile) == 2)
+        pack_two(u->panel, b->terms, u->b + b->k * s->n + tile_column(tile), s->n);
+    else K(conv_pack_rows)(&p, 0, b->terms, u->b + b->k * s->n, s->n);
+}
+
+static void block_run(gemm_unit *u, const gemm_block *b)
+{
+    const ad_gemm_shape *s = u->s;
+    int64_t runs = ceil_div(b->terms, SLOT), groups = s->transposed_a ? groups_of(b) : 1;
+    gemm_tile t = { .terms = b->terms, .a_run = SLOT * (s->transposed_a ? GEMM_GROUP : b->rows), .out_stride = s->n,
+                    .around = u->around && b->k == u->k_first && b->k + b->terms == u->k_end };
+    ask_ahead(u, b);
+    t.lines = ceil_div(lines_of(&u->ahead[0]) + lines_of(&u->ahead[1]),
+                       (runs ? runs : 1) * ceil_div(b->rows, tile_rows(2)) * (u->tile_end - u->tile_first));
+    for (int64_t tile = u->tile_first; tile < u->tile_end; tile++) {
+        float start[TILE_MOST_VECS * VL], *out = u->c + b->row * s->n + tile_column(tile);
+        int64_t column = tile_column(tile), left = s->n - column;
+        int vecs = tile_vecs(s->n, tile);
+        if (u->panel) pack_panel(u, b, tile);
+        t.b = u->panel ? u->panel : conv_panel(&u->panels, tile, b->k);
+        t.columns = left < vecs * VL ? left : vecs * VL;
+        t.start = b->k == u->k_first ? start : NULL;
+        for (int i = 0; i < vecs; i++)
+            v_store(start + i * VL, u->bias ? v_load_n(u->bias + column + i * VL, left - i * VL) : v_zero());
+        for (int64_t g = 0; g < groups; g++) {
+            int64_t first = b->rows * g / groups, rows = b->rows * (g + 1) / groups - first;
+            t.ahead = &u->ahead[u->ahead[0].rows == 0];
+            const float *group = u->slots + g * b->terms * GEMM_GROUP;
+            if (s->transposed_a) gemm_rows_run(&t, K(gemm_channel_tiles)[vecs], vecs, rows, 1, group, out + first * s->n);
+            else gemm_rows_run(&t, K(gemm_pixel_tiles)[vecs], vecs, rows, SLOT, u->slots, out);
+        }
+    }
 }
 
 static void unit_run(gemm_unit *u)
 {
-    gemm_block b = { .row = u->row, .rows = block_rows(u->row_end - u->row), .k = u->k_first, .terms = pass_terms(u, u->k_first) };
-    for (; b.row < u->row_end; b = block_next(u, &b)) {
-        if (u->pack && b.row == u->row) panels_pack(u, b.k, b.terms);
-        copy_slots(u, &b);
+    for (gemm_block b = block_at(u, u->row, u->k_first); b.row < u->row_end; b = block_next(u, &b)) {
+        if (u->s->transposed_a) copy_groups(u, &b);
+        else copy_slots(u, &b);
         block_run(u, &b);
     }
+    if (u->around) v_fence();
 }
 
 /* Where chunk i of c goes: the first into c itself, the others into the shared scratch. */
@@ -262,17 +270,12 @@ void K(conv_gemm_run)(const ad_gemm_shape *s, int stage, int64_t unit, const ad_
         .a = (const float *)args->a + (s->shared_a ? 0 : item * s->m * s->k),
         .b = (const float *)args->b + (s->shared_b ? 0 : item * s->k * s->n),
         .bias = chunk == 0 ? args->bias : NULL, .c = chunk_of(s, &l, args, chunk) + item * s->m * s->n,
-        .slots = args->scratch, .pack = !l.packed,
+        .slots = args->scratch, .block_rows = l.block_rows,
     };
-    u.panels = (conv_panels){ .columns = s->n };
-    if (l.packed) {
-        u.panels.to = (float *)args->shared + (s->shared_b ? 0 : item * l.panels);
-        u.panels.depth = s->k;
-        u.panels.tile_end = tiles;
-    } else {
-        u.panels.to = (float *)args->scratch + SLOT_FLOATS;
-        u.panels.tile_first = u.tile_first;
-        u.panels.tile_end = u.tile_end;
-    }
+    if (l.packed)
+        u.panels = (conv_panels){ .to = (float *)args->shared + (s->shared_b ? 0 : item * l.panels), .depth = s->k, .columns = s->n,
+                                  .tile_end = tiles };
+    else u.panel = (float *)args->scratch + l.slots;
+    u.around = l.chunks == 1 && s->n % VL == 0 && c_count(s) >= AROUND && (uintptr_t)u.c % sizeof(vec) == 0;
     unit_run(&u);
 }

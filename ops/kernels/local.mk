@@ -26,7 +26,8 @@ kernel_files_fast = \
 	ops/kernels/conv_tile.c \
 	ops/kernels/conv_winograd.c \
 	ops/kernels/conv_winograd_weight.c \
-	ops/kernels/gemm_fast.c
+	ops/kernels/gemm_fast.c \
+	ops/kernels/gemm_tile.c
 
 libcore_la_SOURCES += ops/kernels/conv_view.c ops/kernels/conv_winograd_fits.c ops/kernels/limits.c ops/kernels/select.c
 headers_kernels = \
@@ -42,6 +43,7 @@ headers_kernels = \
 	ops/kernels/conv_winograd_transform.h \
 	ops/kernels/element_kernels.h \
 	ops/kernels/element_map.h \
+	ops/kernels/gemm_tile.h \
 	ops/kernels/kernels.h \
 	ops/kernels/limits.h \
 	ops/kernels/norm_kernels.h \
