@@ -83,6 +83,7 @@ static void bind(const chain_run *r, bound *b, char *scratch)
         at->call.out = &at->buffer[link->n_in];
         at->call.threads = 1;
         at->call.error = NULL;
+        at->call.around = ch->slots[link->out].buffer < 0 && (size_t)ch->count * real_size(r->p->precision) >= AD__AROUND;
         for (int i = 0; i <= link->n_in; i++) {
             const ad__slot *s = slot_of(ch, link, i);
             at->buffer[i].data = s->buffer >= 0 ? scratch + (size_t)s->buffer * buffer : r->p->data[s->value];

@@ -1,4 +1,5 @@
 /* context.c - threads, instruction set, kernels, op table; one context per independent user of the library. */
+#include <stdatomic.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,9 +158,11 @@ void ad_parallel(const ad_call *c, int64_t n, int64_t work, void (*body)(int64_t
         return;
     }
     int threads = n < c->threads ? (int)n : c->threads;
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
-    for (int64_t i = 0; i < n; i++) {
+#pragma omp parallel num_threads(threads)
+    {
         char *own = c->thread_scratch ? c->thread_scratch + (size_t)omp_get_thread_num() * c->thread_scratch_size : NULL;
-        body(i, own, arg);
+#pragma omp for schedule(dynamic, 1) nowait
+        for (int64_t i = 0; i < n; i++) body(i, own, arg);
+        atomic_thread_fence(memory_order_seq_cst);      /* what went past the caches is in order again */
     }
 }

@@ -163,6 +163,9 @@ typedef struct ad__link {
     int out;                     /* slot of the result */
 } ad__link;
 
+/* A result of so many bytes is written past the caches: it is gone from them before it is read, and need not be read to be written. */
+#define AD__AROUND ((size_t)4 << 20)
+
 typedef enum ad__span { AD__FULL, AD__ONE, AD__ROW } ad__span;
 
 typedef struct ad__slot {

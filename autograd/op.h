@@ -141,6 +141,7 @@ typedef struct ad_call {
     void *scratch;             /* as asked by op->scratch: `shared` bytes, 64-byte aligned ... */
     char *thread_scratch;      /* ... then `per_thread` bytes for each thread */
     size_t thread_scratch_size;
+    bool around;               /* the result is so large that it is gone from the caches before it is read: best written past them */
     uint64_t key;              /* random ops: hash of (seed, purpose, path of the site) */
     uint64_t step;             /* step or item */
     uint32_t draw;

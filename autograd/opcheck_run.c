@@ -197,7 +197,7 @@ static ad_status check_record(const ad__opcheck *k, ad_ctx *ctx, const ad__recor
     ad_status s = make_room(r, ctx, &m) ? AD_OK : ad__opcheck_fail(k, "%s cannot be computed: %s", r->op->name, ad_ctx_message(ctx));
     ad_call c = { .attr = r->attr, .n_in = r->n_in, .n_out = r->n_out, .in = m.in, .out = m.out, .precision = AD_F32,
                   .kernels = ad_ctx_kernels(ctx, AD_F32), .threads = 1, .scratch = m.shared, .thread_scratch = m.own,
-                  .thread_scratch_size = m.need.per_thread, .error = &ctx->error };
+                  .thread_scratch_size = m.need.per_thread, .around = true, .error = &ctx->error };
     if (s == AD_OK && r->op->forward(&c) != AD_OK) s = ad__opcheck_fail(k, "%s: %s", r->op->name, ad_ctx_message(ctx));
     if (s == AD_OK) s = inspect(k, r, &m);
     free_room(r, &m);
@@ -230,7 +230,7 @@ static ad_status check_blocks(const ad__opcheck *k, ad_ctx *ctx, const ad__recor
             in[i] = (ad_buffer){ at((void *)ad_data(r->in[i]), r->in[i]->shape, one ? 0 : from), { 1, { one ? 1 : out.shape.dim[0] }, r->in[i]->shape.dtype } };
         }
         ad_call c = { .attr = r->attr, .n_in = r->n_in, .n_out = 1, .in = in, .out = &out, .precision = AD_F32,
-                      .kernels = ad_ctx_kernels(ctx, AD_F32), .threads = 1, .error = &ctx->error };
+                      .kernels = ad_ctx_kernels(ctx, AD_F32), .threads = 1, .around = true, .error = &ctx->error };
         if (r->op->forward(&c) != AD_OK) s = ad__opcheck_fail(k, "%s: %s", r->op->name, ad_ctx_message(ctx));
     }
     if (s == AD_OK && memcmp(made, ad_data(r->out[0]), bytes) != 0)

@@ -55,6 +55,7 @@ static ad_status run_single(ad_program *p, const ad__step *s, ad_call *c, const 
     c->n_out = s->n_out;
     c->in = in;
     c->out = out;
+    c->around = s->n_out > 0 && ad_shape_bytes(&out[0].shape, p->precision) >= AD__AROUND;
     c->key = r->draw_path ? ad_key(o->seed, "site", r->draw_path) : 0;
     AD_TRY(r->op->forward(c));
     return o->check ? ad__look(c->error, r, c, o->found) : AD_OK;

@@ -5,6 +5,8 @@
 
 /* Elements that one unit of a parallel loop works on: a few microseconds' worth; all operands stay in second-level cache. */
 #define UNIT 16384
+/* Elements that are made in first-level cache before they are written past the caches. */
+#define BLOCK 1024
 
 const ad_operand ad__operand_x[] = { { .name = "x" }, { 0 } };
 const ad_operand ad__operands_ab[] = { { .name = "a" }, { .name = "b" }, { 0 } };
@@ -117,11 +119,17 @@ static void walk_unit(int64_t unit, void *scratch, void *arg)
 static void row_unit(int64_t unit, void *scratch, void *arg)
 {
     const walk *w = arg;
-    int64_t from = unit * UNIT, n = w->n - from < UNIT ? w->n - from : UNIT;
-    ad_lane in[AD_MAX_OPERANDS];
-    for (int k = 0; k < w->n_in; k++)
-        in[k] = (ad_lane){ (const char *)w->call->in[k].data + (size_t)(from * w->step[k]) * w->size, w->step[k] };
-    w->kernel(n, in, (char *)w->call->out->data + (size_t)from * w->size, w->p);
+    int64_t from = unit * UNIT, end = from + UNIT < w->n ? from + UNIT : w->n, most = w->call->around ? BLOCK : UNIT, n;
+    for (; from < end; from += n) {
+        _Alignas(64) double block[BLOCK];
+        ad_lane in[AD_MAX_OPERANDS];
+        void *out = (char *)w->call->out->data + (size_t)from * w->size;
+        n = end - from < most ? end - from : most;
+        for (int k = 0; k < w->n_in; k++)
+            in[k] = (ad_lane){ (const char *)w->call->in[k].data + (size_t)(from * w->step[k]) * w->size, w->step[k] };
+        w->kernel(n, in, w->call->around ? block : out, w->p);
+        if (w->call->around) ad__element(w->call)->copy_around(n, block, out);
+    }
 }
 
 /* Every operand has as many elements as the output, or a single one: one long row, which is how chains call. */

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#define LINE 64      /* bytes of a cache line */
 #define UNIT 16384   /* numbers that one unit of the parallel loop moves, about */
 
 void ad__strides(const ad_shape *s, int64_t *stride)
@@ -57,11 +58,14 @@ typedef struct job {
     char *y;
     size_t size;
     int64_t rows, rows_a_unit, n, from_step, to_step;   /* of the last axis */
+    void (*around)(int64_t n, const void *x, void *y);  /* copies rows of whole lines past the caches, or NULL */
 } job;
 
 static void copy_row(const job *j, const char *x, char *y)
 {
-    if (j->from_step == 1 && j->to_step == 1) {
+    if (j->around && (uintptr_t)y % LINE == 0) {
+        j->around(j->n, x, y);
+    } else if (j->from_step == 1 && j->to_step == 1) {
         memcpy(y, x, (size_t)j->n * j->size);
     } else if (j->size == 8) {
         for (int64_t i = 0; i < j->n; i++)
@@ -131,6 +135,7 @@ void ad__copy_box(const ad_call *c, const void *x, void *y, ad__box box)
         j.n = UNIT;
         count = whole;
     }
+    if (c->around && j.from_step == 1 && j.to_step == 1 && (size_t)j.n * j.size % LINE == 0) j.around = ad__element(c)->copy_around;
     j.box = box;
     j.rows = count / j.n;
     j.rows_a_unit = j.n >= UNIT ? 1 : UNIT / j.n;

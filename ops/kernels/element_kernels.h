@@ -31,6 +31,7 @@ typedef struct ad_lane {
     X(void, sgd_update, (int64_t n, const double *k, const void *const *in, void *const *out)) \
     X(void, fill, (int64_t n, double value, void *y))   /* y[i] = value */ \
     X(void, copy, AD_MAP) \
+    X(void, copy_around, (int64_t n, const void *x, void *y))   /* y[i] = x[i], written past the caches */ \
     /* of x[0..n-1], to *y; and of each of n columns over rows that lie `stride` apart, to y[0..n-1], row after row */ \
     X(void, sum, AD_FOLD) X(void, largest, AD_FOLD) X(void, smallest, AD_FOLD) \
     X(void, sum_columns, AD_FOLD_COLUMNS) X(void, largest_columns, AD_FOLD_COLUMNS) X(void, smallest_columns, AD_FOLD_COLUMNS) \

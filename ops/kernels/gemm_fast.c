@@ -226,7 +226,6 @@ static void unit_run(gemm_unit *u)
         else copy_slots(u, &b);
         block_run(u, &b);
     }
-    if (u->around) v_fence();
 }
 
 /* Where chunk i of c goes: the first into c itself, the others into the shared scratch. */

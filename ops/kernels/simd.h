@@ -2,7 +2,8 @@
  * simd.h - the vector operations that kernels are written in, the same for every variant.
  *
  * `vec` holds VL numbers of type `real` (1, 8 or 16), `mask` a truth value for each. The variant's own header defines them and
- * v_load, v_store, v_load_n, v_store_n (only the first n lanes; n may be negative, VL or more), v_set1, v_add, v_sub, v_mul, v_div,
+ * v_load, v_store, v_store_around (past the caches, to an aligned place; in order for other threads once ad_parallel is done),
+ * v_load_n, v_store_n (only the first n lanes; n may be negative, VL or more), v_set1, v_add, v_sub, v_mul, v_div,
  * v_fma (a * b + c, rounded once), v_fnma (c - a * b), v_max and v_min (b where either is NaN), v_sqrt, v_abs, v_neg, v_floor,
  * v_gt, v_ge, v_lt, v_le, v_eq (masks), v_first (mask of the first n lanes), v_blend (m ? a : b), v_largest (of the lanes), v_fold16 (the
  * sum of the sixteen lanes of as many vectors as hold them). The fast variants also have v_load_turned and v_store_turned, which

@@ -19,9 +19,7 @@ static inline vec v_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline void v_store(float *p, vec a) { _mm512_storeu_ps(p, a); }
 static inline vec v_load_n(const float *p, int64_t n) { return _mm512_maskz_loadu_ps(v_first(n), p); }
 static inline void v_store_n(float *p, vec a, int64_t n) { _mm512_mask_storeu_ps(p, v_first(n), a); }
-/* Past the caches: p aligned to the vector; v_fence before another thread reads it. */
 static inline void v_store_around(float *p, vec a) { _mm512_stream_ps(p, a); }
-static inline void v_fence(void) { _mm_sfence(); }
 static inline vec v_set1(float a) { return _mm512_set1_ps(a); }
 static inline vec v_add(vec a, vec b) { return _mm512_add_ps(a, b); }
 static inline vec v_sub(vec a, vec b) { return _mm512_sub_ps(a, b); }

@@ -22,6 +22,7 @@ static inline vec v_load(const real *p) { return *p; }
 static inline void v_store(real *p, vec a) { *p = a; }
 static inline vec v_load_n(const real *p, int64_t n) { return n > 0 ? *p : 0; }
 static inline void v_store_n(real *p, vec a, int64_t n) { if (n > 0) *p = a; }
+static inline void v_store_around(real *p, vec a) { *p = a; }
 static inline vec v_set1(real a) { return a; }
 static inline vec v_add(vec a, vec b) { return a + b; }
 static inline vec v_sub(vec a, vec b) { return a - b; }
