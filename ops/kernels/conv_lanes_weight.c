@@ -38,7 +38,7 @@ static weight_lanes lanes_of(const ad_conv_shape *s, const conv_view *v)
 }
 
 /* Whether it is the cheaper way, counting vector multiply-adds for a pixel: to copy a vector costs as much as COPY of them, to go on with a
- * sum in the next row as much as ROW. */
+ * sum in the next row as much as ROW. Those of a channel tile of one vector count half as much again, for each of them loads a number of its own. */
 int K(conv_lanes_weight_fits)(const ad_conv_shape *s)
 {
     conv_view v;
@@ -47,7 +47,7 @@ int K(conv_lanes_weight_fits)(const ad_conv_shape *s)
     int64_t length = part_length(&v, 0), taps = conv_view_taps(&v), column = column_floats(&v, length);
     if (x->step != 1 || (x->spread != 1 && x->taps > 1) || x->count < VL || conv_view_rows(&v) == 0 || taps * v.sum == 0) return 0;
     if ((x->count + x->taps) * column > INT32_MAX) return 0;
-    int64_t by_channels = taps * length * tile_vecs_all(v.columns);
+    int64_t by_channels = taps * length * (v.columns <= VL ? 3 : 2 * tile_vecs_all(v.columns)) / 2;
     int64_t sums = ceil_div(taps * length, VL) * v.columns;
     int64_t by_weights = sums + sums * ROW / x->count + COPY * (column / length) * ceil_div(length, VL);
     return 10 * by_weights < 9 * by_channels;
