@@ -3,9 +3,9 @@
 
     python3 bench/compare.py build/bench/step phiseg:12 [MODEL:BATCH[:MIB]..] [--rounds N] [--json FILE] [--svg FILE]
 
-For each model four processes take turns: adze; PyTorch as installed but with all cores (T0); PyTorch tuned (T1: AVX-512 BLAS, huge
-pages, an allocator that keeps its memory, OpenBLAS on the OpenMP threads of PyTorch itself), with and without channels-last, of which
-the faster counts. All start from the same weights; first losses, and logits at the means of the latents, must agree to 1e-4. A round in
+For each model four processes take turns, others for its sampling than for its training, so that each shows its own memory: adze; PyTorch as
+installed but with all cores (T0); PyTorch tuned (T1: AVX-512 BLAS, huge pages, an allocator that keeps its memory, OpenBLAS on the OpenMP
+threads of PyTorch itself), with and without channels-last, of which the faster counts. All start from the same weights; first losses, and logits at the means of the latents, must agree to 1e-4. A round in
 which the multiply-add probe of `step` falls below 85 % of the best is dropped for everybody. MIB is a budget for the arena of adze's training step (adze train --memory).
 """
 import argparse
@@ -83,7 +83,8 @@ def interleave(children, word, rounds, label):
     return result
 
 
-def measure(step, model, batch, mib, rounds, folder):
+def start(step, model, batch, mib, folder):
+    """The processes of one measurement: what runs in them shows in their peak memory."""
     files = [os.path.join(folder, f) for f in ("weights.safetensors", "batch.safetensors")]
     profile = [line.split('"')[1] for line in twin_has(model, "PROFILE")]
     threads = str(os.cpu_count())
@@ -93,15 +94,25 @@ def measure(step, model, batch, mib, rounds, folder):
                                 Child(torch + ["channels_last", threads], TUNED))))
     if any(c.hello["parameters"] != ours.hello["parameters"] for c in children.values()):
         sys.exit("bench/compare: no twins, parameter counts differ")
-    samples = bool(twin_has(model, "    def sample"))
-    if samples:
-        agree(children, "mean")
-    row = {"model": model, "batch": int(batch), "budget": int(mib or 0), "threads": int(threads), "rounds": rounds,
-           "parameters": ours.hello["parameters"], "loss": agree(children, "loss"), "step": interleave(children, "step", rounds, model)}
-    if samples:
-        row["sample"] = interleave(children, "sample", rounds, model)
+    return children
+
+
+def end(children):
     for c in children.values():
         c.end()
+
+
+def measure(step, model, batch, mib, rounds, folder):
+    children = start(step, model, batch, mib, folder)
+    row = {"model": model, "batch": int(batch), "budget": int(mib or 0), "threads": os.cpu_count(), "rounds": rounds,
+           "parameters": children["adze"].hello["parameters"], "loss": agree(children, "loss"),
+           "step": interleave(children, "step", rounds, model)}
+    end(children)
+    if twin_has(model, "    def sample"):
+        children = start(step, model, batch, mib, folder)
+        agree(children, "mean")
+        row["sample"] = interleave(children, "sample", rounds, model)
+        end(children)
     return row
 
 

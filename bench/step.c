@@ -3,9 +3,9 @@
  * noise of every site (`-` for both files: saves nothing and knows step, profile, probe and limits alone), then answers each word that it
  * reads with one line of JSON:
  *
- *   loss    the training loss of the saved batch with the saved noise
+ *   loss    the training loss of the saved batch with the saved noise; before the first step or sample, which give its memory back
  *   step    one training step (forward, backward, Adam): seconds, peak memory
- *   mean    the size of the logits when every latent is its mean
+ *   mean    the size of the logits when every latent is its mean; likewise
  *   sample  sixteen draws of one image: seconds, peak memory
  *   profile the seconds of the steps since the last profile; the time by record and by op goes to the error stream
  *   probe   multiply-adds a second of one core, in GFLOP/s: how quiet the machine is
@@ -195,22 +195,31 @@ static ad_status profile(bench *b, double *total)
     return AD_OK;
 }
 
+/* A program's memory counts in the process's peak once it has run, so those that are no longer asked for go. */
+static void drop(ad_program **p)
+{
+    ad_program_free(*p);
+    *p = NULL;
+}
+
 static ad_status answer(bench *b, const char *word)
 {
+    if ((strcmp(word, "loss") == 0 && !b->loss) || (strcmp(word, "mean") == 0 && !b->mean))
+        return AD_FAIL(ad_ctx_error(b->ctx), EUSAGE, "step: %s is asked too late, or of a model that has none", word);
     if (strcmp(word, "probe") == 0) {
         printf("{\"gflops\": %.1f}\n", probe(ad_ctx_isa(b->ctx)));
     } else if (strcmp(word, "limits") == 0) {
         ad_limits l;
         AD_TRY(ad_limits_measure(b->ctx, &l));
         printf("{\"gflops\": %.1f, \"gbytes\": %.2f}\n", 1e-9 * l.flops, 1e-9 * l.bytes);
-    } else if (strcmp(word, "loss") == 0 && b->loss) {
+    } else if (strcmp(word, "loss") == 0) {
         AD_TRY(ad_run(b->loss, NULL));
         printf("{\"loss\": %.9g}\n", (double)*(float *)ad_program_data(b->loss, ad_recorded_loss(b->fixed)));
     } else if (strcmp(word, "profile") == 0) {
         double total;
         AD_TRY(profile(b, &total));
         printf("{\"seconds\": %.6f}\n", total);
-    } else if (strcmp(word, "mean") == 0 && b->mean) {
+    } else if (strcmp(word, "mean") == 0) {
         AD_TRY(ad_run(b->mean, NULL));
         const float *logits = ad_program_data(b->mean, b->logits);
         double size = 0;
@@ -218,10 +227,14 @@ static ad_status answer(bench *b, const char *word)
         for (int64_t i = 0; i < n; i++) size += fabs((double)logits[i]);
         printf("{\"mean\": %.9g}\n", size / (double)n);
     } else if (strcmp(word, "sample") == 0 && b->sample) {
+        drop(&b->loss);
+        drop(&b->mean);
         double start = now();
         AD_TRY(ad_run(b->sample, &(ad_run_options){ .seed = 1, .step = (uint64_t)b->steps }));
         print_time(now() - start);
     } else {
+        drop(&b->loss);
+        drop(&b->mean);
         double start = now();
         ad_optim_set(b->adam, b->step, b->steps, 1e-3);
         AD_TRY(ad_run(b->step, &(ad_run_options){ .seed = 1, .step = (uint64_t)b->steps++ }));
