@@ -155,7 +155,13 @@ static void ask_ahead(gemm_unit *u, const gemm_block *b)
     gemm_block n = block_next(u, b);
     int64_t column = tile_column(u->tile_first), end = u->tile_end < tile_count(s->n) ? tile_column(u->tile_end) : s->n;
     int64_t columns = end - column;
-    if (u->panel && n.row >= u->row_end) n = block_at(u, u->row, u->k_end);
+    if (u->panel && n.row >= u->row_end && u->tile_end < tile_count(s->n)) {
+        n = block_at(u, u->row, u->k_first);
+        column = end;
+        columns = s->n - column < columns ? s->n - column : columns;
+    } else if (u->panel && n.row >= u->row_end) {
+        n = block_at(u, u->row, u->k_end);
+    }
     u->ahead[0] = u->ahead[1] = (gemm_ahead){ 0 };
     if (n.rows <= 0 || n.terms <= 0) return;
     if (u->panel && s->transposed_b) u->ahead[0] = (gemm_ahead){ u->b + column * s->k + n.k, 0, n.terms, s->k, columns };
