@@ -3,10 +3,11 @@
 
     python3 bench/compare.py build/bench/step phiseg:12 [MODEL:BATCH[:MIB]..] [--rounds N] [--json FILE] [--svg FILE]
 
-For each model four processes take turns, others for its sampling than for its training, so that each shows its own memory: adze; PyTorch as
-installed but with all cores (T0); PyTorch tuned (T1: AVX-512 BLAS, huge pages, an allocator that keeps its memory, OpenBLAS on the OpenMP
-threads of PyTorch itself), with and without channels-last, of which the faster counts. All start from the same weights; first losses, and logits at the means of the latents, must agree to 1e-4. A round in
-which the multiply-add probe of `step` falls below 85 % of the best is dropped for everybody. MIB is a budget for the arena of adze's training step (adze train --memory).
+For each model four processes take turns, others for its sampling than for its training, so that each shows its own memory: adze;
+PyTorch as installed but with all cores (T0); PyTorch tuned (T1: AVX-512 BLAS, huge pages, an allocator that keeps its memory, OpenBLAS
+on the OpenMP threads of PyTorch itself), with and without channels-last, of which the faster counts. All start from the same weights;
+first losses, and logits at the means of the latents, must agree to 1e-4. A round in which the multiply-add probe of `step` falls below
+85 % of the best is dropped for everybody. MIB is a budget for the arena of adze's training step (adze train --memory).
 """
 import argparse
 import json
