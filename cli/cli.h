@@ -43,6 +43,7 @@ typedef struct cli {
     bool color;                    /* of stderr */
     ad_text words;                 /* the command line, for manifests */
     char libraries[160];           /* made by cli_origin */
+    char memory[AD_ATTR_TEXT_SIZE + 16];   /* --memory as a setting, made by cli_set_memory */
 } cli;
 
 struct cli_command {

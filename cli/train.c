@@ -1,6 +1,5 @@
 /* train.c - adze train: one model, or one run of an experiment, into a run directory. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -21,13 +20,12 @@ ad_status cli_memory(cli *c, size_t *bytes)
 
 ad_status cli_set_memory(cli *c)
 {
-    size_t bytes, size = sizeof "train.memory=" + (c->asked.memory ? strlen(c->asked.memory) : 0);
+    size_t bytes;
     if (!c->asked.memory) return AD_OK;
     AD_TRY(cli_memory(c, &bytes));
-    char *key = malloc(size);
-    if (!key) return AD_FAIL(&c->error, ENOMEM, "out of memory");
-    snprintf(key, size, "train.memory=%s", c->asked.memory);
-    cli_list_add(&c->asked.set, key);
+    if (snprintf(c->memory, sizeof c->memory, "train.memory=%s", c->asked.memory) >= (int)sizeof c->memory)
+        return AD_FAIL(&c->error, EUSAGE, "--memory: '%.40s...' is too long", c->asked.memory);
+    cli_list_add(&c->asked.set, c->memory);
     return AD_OK;
 }
 
