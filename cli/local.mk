@@ -27,7 +27,7 @@ cli_adze_SOURCES = \
 # Ops in shared objects find the library's functions in the program.
 cli_adze_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 cli_adze_LDADD = libadze.la $(YAML_LIBS) $(ZLIB_LIBS) $(PNG_LIBS)
-EXTRA_DIST += docs/cli.md docs/images/profile.svg
+EXTRA_DIST += cli/README.md docs/cli.md docs/images/profile.svg
 
 # The revision the program was made from; the file changes only when the revision does.
 cli/revision.h: revision-is-checked

@@ -42,5 +42,5 @@ installcheck-local:
 	  $(CC) -std=c11 $$flags -o installed_example "$(srcdir)/examples/$$name.c" $$libs && \
 	  ./installed_example ./installed_snake.so | diff "$(srcdir)/examples/$$name.expected" - || exit 1; \
 	done && rm -f installed_example installed_snake.so
-EXTRA_DIST += examples/quickstart.yaml examples/lidc.yaml
+EXTRA_DIST += examples/quickstart.sh docs/images/quickstart.png examples/quickstart.yaml examples/lidc.yaml
 include examples/book.mk

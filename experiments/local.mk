@@ -21,4 +21,4 @@ libcore_la_SOURCES += \
 	experiments/trained.c \
 	experiments/trainer.c \
 	experiments/training.c
-EXTRA_DIST += experiments/README.md docs/results.md
+EXTRA_DIST += experiments/README.md docs/experiments.md docs/results.md

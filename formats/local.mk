@@ -18,3 +18,4 @@ libcore_la_SOURCES += \
 	formats/text.c \
 	formats/zip.c \
 	formats/zip.h
+EXTRA_DIST += formats/README.md

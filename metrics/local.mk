@@ -31,4 +31,4 @@ metrics/metrics.def: $(top_srcdir)/metrics/local.mk
 metrics/table.lo: metrics/metrics.def
 BUILT_SOURCES += metrics/metrics.def
 CLEANFILES += metrics/metrics.def
-EXTRA_DIST += metrics/README.md
+EXTRA_DIST += metrics/README.md docs/protocols.md

@@ -36,4 +36,6 @@ libcore_la_SOURCES += \
 	models/value.c \
 	models/weights.c \
 	models/yaml.c
+EXTRA_DIST += docs/add-a-model.md
+
 include models/zoo/local.mk

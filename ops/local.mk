@@ -170,7 +170,7 @@ ops/ops.def: $(srcdir)/ops/local.mk
 	$(AM_V_GEN)for f in $(op_files); do basename $$f .c; done | sed 's/.*/OP(&)/' >$@.tmp && mv $@.tmp $@
 ops/table.lo: ops/ops.def
 CLEANFILES += ops/ops.def
-EXTRA_DIST += ops/README.md docs/add-an-op.md docs/derivations/attention.md docs/derivations/batch_norm.md docs/derivations/conv.md \
+EXTRA_DIST += ops/README.md docs/add-an-op.md docs/ops.md docs/derivations/attention.md docs/derivations/batch_norm.md docs/derivations/conv.md \
 	docs/derivations/grid_sample.md docs/derivations/kl_normal.md docs/derivations/norms.md docs/derivations/products.md \
 	docs/derivations/recurrence.md docs/derivations/resample.md docs/derivations/selection.md docs/derivations/softmax.md \
 	docs/derivations/winograd.md
