@@ -5,9 +5,6 @@
 
 #include "ops/kernels/conv_lanes.h"
 
-#define UNROLLED _Pragma("GCC unroll 12")
-#define INLINED static inline __attribute__((always_inline))
-
 /* Terms first .. end - 1 of the chain of every sum; each asks for memory `ask_step` floats further on, for later. */
 INLINED void chains(const int vecs, const int count, const conv_lanes *t, int64_t first, int64_t end, const float *const *a, const float *ask,
                     int64_t ask_step, vec c[LANES_VECS][LANES_MOST])

@@ -1,10 +1,8 @@
 /*
- * gemm_tile.c - the tiles of gemm_tile.h, one function for each number of rows and vectors, unrolled for the reason that is in
- * conv_tile.c.
+ * gemm_tile.c - the tiles of gemm_tile.h, one function for each number of rows and vectors.
  */
 #include "ops/kernels/gemm_tile.h"
-
-#define UNROLLED _Pragma("GCC unroll 14")
+#include "ops/kernels/tile_run.h"
 
 /* Without branches on the end of a row, which would be guessed wrong once a row. */
 static inline void ask(gemm_ahead *h, int64_t lines)
@@ -25,76 +23,36 @@ static inline void ask(gemm_ahead *h, int64_t lines)
 }
 
 /* Some rows of the outputs of the tile below, before each run. */
-static inline __attribute__((always_inline)) void ask_outputs(const int rows, const int vecs, const gemm_tile *t, int64_t from,
-                                                              int64_t some, const float *out)
+INLINED void ask_outputs(const int rows, const int vecs, const gemm_tile *t, int64_t from, int64_t some, const float *out)
 {
     for (int64_t r = from; r < from + some && r < rows; r++)
         for (int i = 0; i < vecs * VL; i += 16)
             __builtin_prefetch(out + (rows + r) * t->out_stride + i, 1);
 }
 
-static inline __attribute__((always_inline)) void tile_run(const int rows, const int vecs, const int64_t row, const int64_t term,
-                                                           const gemm_tile *t, const float *a, float *out)
+INLINED void tile_run(const int rows, const int vecs, const int64_t row, const int64_t term, const gemm_tile *t, const float *a,
+                      float *out)
 {
     vec c[TILE_MOST_ROWS][TILE_MOST_VECS];
     const float *b = t->b;
-    int64_t stride = t->out_stride, columns = t->columns;
+    int64_t stride = t->out_stride;
     int64_t some = 1 + rows / (int)(t->terms / SLOT + 1), next = t->around ? rows : 0;
-    if (t->start) {
-        UNROLLED for (int r = 0; r < rows; r++)
-            UNROLLED for (int v = 0; v < vecs; v++)
-                c[r][v] = v_load(t->start + v * VL);
-    } else if (columns == vecs * VL) {
-        UNROLLED for (int r = 0; r < rows; r++)
-            UNROLLED for (int v = 0; v < vecs; v++)
-                c[r][v] = v_load(out + r * stride + v * VL);
-    } else {
-        UNROLLED for (int r = 0; r < rows; r++)
-            UNROLLED for (int v = 0; v < vecs; v++)
-                c[r][v] = v_load_n(out + r * stride + v * VL, columns - v * VL);
-    }
+    tile_load(rows, vecs, t->start, out, stride, t->columns, c);
     for (int64_t left = t->terms; left > 0; left -= SLOT, a += t->a_run) {
         const float *x = a, *end = a + (left < SLOT ? left : SLOT) * term;
         ask(t->ahead, t->lines);
         ask_outputs(rows, vecs, t, next, some, out);
         next += some;
-        for (; x < end; x += term, b += vecs * VL) {
-            vec w[TILE_MOST_VECS];
-            UNROLLED for (int v = 0; v < vecs; v++)
-                w[v] = v_load(b + v * VL);
-            UNROLLED for (int r = 0; r < rows; r++) {
-                vec s = v_set1(x[r * row]);
-                UNROLLED for (int v = 0; v < vecs; v++)
-                    c[r][v] = v_fma(s, w[v], c[r][v]);
-            }
-        }
+        for (; x < end; x += term, b += vecs * VL) tile_term(rows, vecs, row, x, b, c);
     }
     if (t->around) {
         UNROLLED for (int r = 0; r < rows; r++)
             UNROLLED for (int v = 0; v < vecs; v++)
                 v_store_around(out + r * stride + v * VL, c[r][v]);
-    } else if (columns == vecs * VL) {
-        UNROLLED for (int r = 0; r < rows; r++)
-            UNROLLED for (int v = 0; v < vecs; v++)
-                v_store(out + r * stride + v * VL, c[r][v]);
     } else {
-        UNROLLED for (int r = 0; r < rows; r++)
-            UNROLLED for (int v = 0; v < vecs; v++)
-                v_store_n(out + r * stride + v * VL, c[r][v], columns - v * VL);
+        tile_store(rows, vecs, out, stride, t->columns, c);
     }
 }
-
-/* rows, vectors: the shapes that tile_rows allows */
-#define TILES_4(X, v) X(1, v) X(2, v) X(3, v) X(4, v)
-#define TILES_6(X, v) TILES_4(X, v) X(5, v) X(6, v)
-#define TILES_9(X, v) TILES_6(X, v) X(7, v) X(8, v) X(9, v)
-#define TILES_12(X, v) TILES_9(X, v) X(10, v) X(11, v) X(12, v)
-#define TILES_14(X, v) TILES_12(X, v) X(13, v) X(14, v)
-#ifdef ADZE_SIMD_AVX512
-#define TILE_MAP(X) TILES_14(X, 1) TILES_14(X, 2) TILES_9(X, 3)
-#else
-#define TILE_MAP(X) TILES_12(X, 1) TILES_6(X, 2) TILES_4(X, 3)
-#endif
 
 #define X(rows, vecs)                                                                                               \
     static void pixels_##rows##_##vecs(const gemm_tile *t, const float *a, float *out)                              \

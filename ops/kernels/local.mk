@@ -44,6 +44,7 @@ headers_kernels = \
 	ops/kernels/element_kernels.h \
 	ops/kernels/element_map.h \
 	ops/kernels/gemm_tile.h \
+	ops/kernels/tile_run.h \
 	ops/kernels/kernels.h \
 	ops/kernels/limits.h \
 	ops/kernels/norm_kernels.h \

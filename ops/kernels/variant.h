@@ -21,6 +21,11 @@ typedef float real;
 
 #include "ops/kernels/simd.h"
 
+/* An array of accumulators stays in registers only where every loop over it is fully unrolled: its bounds are constants of an inlined
+ * function, and the loop carries the pragma. */
+#define UNROLLED _Pragma("GCC unroll 14")
+#define INLINED static inline __attribute__((always_inline))
+
 extern const ad_kernels K(table);
 extern const ad_kernels K(table_winograd);     /* of the fast variants: convolution by Winograd where it pays */
 
