@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Training steps and sampling of zoo models in adze and in PyTorch, interleaved in one run: medians and their ratios.
 
-    python3 bench/compare.py build/bench/step phiseg:12 [MODEL:BATCH[:MIB]..] [--rounds N] [--json FILE] [--svg FILE]
+    python3 bench/compare.py build/bench/step phiseg:12 [MODEL:BATCH[:MIB]..] [--rounds N] [--json FILE | --from FILE] [--svg FILE]
 
 For each model four processes take turns, others for its sampling than for its training, so that each shows its own memory: adze;
 PyTorch as installed but with all cores (T0); PyTorch tuned (T1: AVX-512 BLAS, huge pages, an allocator that keeps its memory, OpenBLAS
@@ -10,16 +10,15 @@ first losses, and logits at the means of the latents, must agree to 1e-4. A roun
 85 % of the best is dropped for everybody. MIB is a budget for the arena of adze's training step (adze train --memory).
 """
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 
+import report
 import svg
+from child import HERE, Child
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 OPENBLAS = "/usr/lib/x86_64-linux-gnu/openblas-openmp"      # Debian's libopenblas0-openmp
 TUNED = {
     "LD_LIBRARY_PATH": OPENBLAS,
@@ -30,28 +29,14 @@ SIDES = ("adze", "T0", "T1", "T1 channels-last")
 QUIET = 0.85
 
 
-class Child:
+class Side(Child):
+    """A child that may not end before it is asked to."""
+
     def __init__(self, command, env=None):
-        environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
-        environment.setdefault("ADZE_ZOO", os.path.join(HERE, os.pardir, "models", "zoo"))
-        environment.update(env or {})
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=HERE)
-        self.hello = self.answer()
+        super().__init__(command, {**{k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}, **(env or {})})
 
     def answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit("bench/compare: a process ended early: " + " ".join(self.process.args))
-        return json.loads(line)
-
-    def ask(self, word):
-        self.process.stdin.write(word + "\n")
-        self.process.stdin.flush()
-        return self.answer()
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
+        return super().answer() or sys.exit("bench/compare: a process ended early: " + " ".join(self.process.args))
 
 
 def twin_has(model, start):
@@ -89,10 +74,10 @@ def start(step, model, batch, mib, folder):
     files = [os.path.join(folder, f) for f in ("weights.safetensors", "batch.safetensors")]
     profile = [line.split('"')[1] for line in twin_has(model, "PROFILE")]
     threads = str(os.cpu_count())
-    ours = Child([step, "zoo:" + model, batch] + files + (profile or [""]) + ([mib] if mib else []))
+    ours = Side([step, "zoo:" + model, batch] + files + (profile or [""]) + ([mib] if mib else []))
     torch = [sys.executable, os.path.join(HERE, "torch_child.py"), model] + files
-    children = dict(zip(SIDES, (ours, Child(torch + ["plain", threads]), Child(torch + ["plain", threads], TUNED),
-                                Child(torch + ["channels_last", threads], TUNED))))
+    children = dict(zip(SIDES, (ours, Side(torch + ["plain", threads]), Side(torch + ["plain", threads], TUNED),
+                                Side(torch + ["channels_last", threads], TUNED))))
     if any(c.hello["parameters"] != ours.hello["parameters"] for c in children.values()):
         sys.exit("bench/compare: no twins, parameter counts differ")
     return children
@@ -159,14 +144,7 @@ def picture(rows):
     return svg.end(out)
 
 
-def main():
-    parser = argparse.ArgumentParser(description="adze beside PyTorch, interleaved in one run")
-    parser.add_argument("step", help="build/bench/step")
-    parser.add_argument("models", nargs="+", metavar="MODEL:BATCH[:MIB]")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--json", help="the figures, to a file")
-    parser.add_argument("--svg", help="the ratios as a picture, to a file")
-    given = parser.parse_args()
+def measured(given):
     if not os.path.isdir(OPENBLAS):
         sys.exit("bench/compare: no " + OPENBLAS + ": apt-get install libopenblas0-pthread libopenblas0-openmp")
     rows = []
@@ -174,13 +152,19 @@ def main():
         model, batch, mib = (item.split(":") + ["", ""])[:3]
         with tempfile.TemporaryDirectory() as folder:
             rows.append(measure(os.path.abspath(given.step), model, batch or "12", mib, given.rounds, folder))
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description="adze beside PyTorch, interleaved in one run")
+    parser.add_argument("step", help="build/bench/step")
+    parser.add_argument("models", nargs="+", metavar="MODEL:BATCH[:MIB]")
+    parser.add_argument("--rounds", type=int, default=9)
+    report.options(parser)
+    given = parser.parse_args()
+    rows = report.figures(given, measured)
     print("\n".join(table(rows)))
-    if given.json:
-        with open(given.json, "w") as f:
-            json.dump(rows, f, indent=1)
-    if given.svg:
-        with open(given.svg, "w") as f:
-            f.write(picture(rows))
+    report.write(given, rows, picture)
 
 
 if __name__ == "__main__":

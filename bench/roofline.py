@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 
+import report
 import svg
 
 COLORS = {"direct": "#4477aa", "winograd": "#aa3377", "linear": "#ee8866", "attention": "#ccaa22", "norm": "#228833", "elementwise": "#7766bb"}
@@ -30,10 +31,10 @@ NUMBERED = [("conv 3x3/1 12 32->32 @128", "forward"), ("conv 3x3/1 12 32->32 @12
 LEFT, TOP, WIDTH, HEIGHT, LIST = 70, 56, 660, 500, 410
 
 
-def measure(kernels, threads, rounds):
+def measured(given):
     with tempfile.TemporaryDirectory() as folder:
         name = os.path.join(folder, "kernels.json")
-        subprocess.run([kernels, f"--threads={threads}", f"--rounds={rounds}", "--json=" + name], check=True, stdout=sys.stderr)
+        subprocess.run([given.kernels, f"--threads={given.threads}", f"--rounds={given.rounds}", "--json=" + name], check=True, stdout=sys.stderr)
         with open(name) as f:
             return json.load(f)
 
@@ -122,20 +123,10 @@ def main():
     parser.add_argument("kernels", help="build/bench/kernels")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", help="the figures, to a file")
-    parser.add_argument("--from", dest="saved", help="figures that --json saved, instead of a run")
-    parser.add_argument("--svg", help="the picture, to a file", default="roofline.svg")
+    report.options(parser, picture="roofline.svg")
     given = parser.parse_args()
-    if given.saved:
-        with open(given.saved) as f:
-            rows = json.load(f)
-    else:
-        rows = measure(given.kernels, given.threads, given.rounds)
-    if given.json:
-        with open(given.json, "w") as f:
-            json.dump(rows, f, indent=1)
-    with open(given.svg, "w") as f:
-        f.write(picture(rows, given.threads))
+    rows = report.figures(given, measured)
+    report.write(given, rows, lambda rows: picture(rows, given.threads))
 
 
 if __name__ == "__main__":

@@ -9,15 +9,16 @@ least one. The limits of the machine are measured before and after every step; a
 if another is left. A step whose planned arena is larger than GIB (default: 0.9 of what is free) is left out. Published size; unet is base32.
 """
 import argparse
+import itertools
 import json
 import os
 import statistics
-import subprocess
 import sys
 
+import report
 import svg
+from child import Child
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 PROFILES = {"unet": "base32"}
 QUIET, MOST = 0.85, 5
 
@@ -27,34 +28,13 @@ def free_bytes():
         return next(int(line.split()[1]) << 10 for line in f if line.startswith("MemAvailable"))
 
 
-class Step:
-    """A process of bench/step that answers words; None where it ended."""
-
-    def __init__(self, command, threads):
-        environment = {**os.environ, "ADZE_THREADS": str(threads)}
-        environment.setdefault("ADZE_ZOO", os.path.join(HERE, os.pardir, "models", "zoo"))
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-
-    def answer(self):
-        line = self.process.stdout.readline()
-        return json.loads(line) if line else None
-
-    def ask(self, word):
-        self.process.stdin.write(word + "\n")
-        self.process.stdin.flush()
-        return self.answer()
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def measure(step, model, size, batch, threads, most_bytes, seconds):
     """The figures of one row, or why there are none."""
     row = {"model": model, "size": size, "batch": batch, "threads": threads}
-    child = Step([step, "zoo:" + model, str(batch), "-", "-", PROFILES.get(model, ""), "0", f"height={size}", f"width={size}"], threads)
+    child = Child([os.path.abspath(step), "zoo:" + model, str(batch), "-", "-", PROFILES.get(model, ""), "0", f"height={size}", f"width={size}"],
+                  {**os.environ, "ADZE_THREADS": str(threads)})
     try:
-        hello = child.answer()
+        hello = child.hello
         if not hello:
             return {**row, "missing": "refused"}
         row.update(arena=hello["arena"], macs=hello["macs"])
@@ -161,6 +141,15 @@ def numbers(text):
     return [int(v) for v in text.split(",")]
 
 
+def measured(given):
+    rows = []
+    for model, size, batch, threads in itertools.product(given.models.split(","), given.sizes, given.batches, given.threads):
+        most = given.memory * 2**30 if given.memory else 0.9 * free_bytes()
+        rows.append(measure(given.step, model, size, batch, threads, most, given.seconds))
+        print(json.dumps(rows[-1]), file=sys.stderr)
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description="cost of a training step by image size, batch and threads")
     parser.add_argument("step", help="build/bench/step")
@@ -170,29 +159,11 @@ def main():
     parser.add_argument("--threads", type=numbers, default=[1, 2])
     parser.add_argument("--memory", type=float, help="largest arena, GiB")
     parser.add_argument("--seconds", type=float, default=1.5, help="measured for a row, about")
-    parser.add_argument("--json", help="the figures, to a file")
-    parser.add_argument("--from", dest="saved", help="figures that --json saved, instead of a run")
-    parser.add_argument("--svg", help="the picture, to a file")
+    report.options(parser)
     given = parser.parse_args()
-    if given.saved:
-        with open(given.saved) as f:
-            rows = json.load(f)
-    else:
-        rows = []
-        for model in given.models.split(","):
-            for size in given.sizes:
-                for batch in given.batches:
-                    for threads in given.threads:
-                        most = given.memory * 2**30 if given.memory else 0.9 * free_bytes()
-                        rows.append(measure(given.step, model, size, batch, threads, most, given.seconds))
-                        print(json.dumps(rows[-1]), file=sys.stderr)
+    rows = report.figures(given, measured)
     print("\n".join(table(rows)))
-    if given.json:
-        with open(given.json, "w") as f:
-            json.dump(rows, f, indent=1)
-    if given.svg:
-        with open(given.svg, "w") as f:
-            f.write(picture(rows))
+    report.write(given, rows, picture)
 
 
 if __name__ == "__main__":
