@@ -108,8 +108,9 @@ AD_API void ad_fit_mask(ad_fit fit, const ad_item *item, int reader, int height,
 typedef struct ad_view {
     double moved[2], degrees, zoom;
 } ad_view;
-/* x [height, width] and y [height, width] of both. */
-AD_API void ad_view_item(ad_fit fit, const ad_item *item, int reader, const ad_view *view, int height, int width, float *x, uint8_t *y);
+/* x [height, width] and y [height, width], as ad_fit_image and ad_fit_mask give them. */
+AD_API void ad_view_image(ad_fit fit, const ad_item *item, const ad_view *view, int height, int width, float *x);
+AD_API void ad_view_mask(ad_fit fit, const ad_item *item, int reader, const ad_view *view, int height, int width, uint8_t *y);
 /* The way back to the item's grid, on which scores are taken: labels [height, width] to [item_height, item_width], probabilities
  * [height, width, classes] likewise (outside of a crop: certainly background). */
 AD_API void ad_unfit_labels(ad_fit fit, int height, int width, const uint8_t *labels, int item_height, int item_width, uint8_t *out);

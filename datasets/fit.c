@@ -151,17 +151,22 @@ static uint8_t commonest(const uint8_t *mask, int H, int W, double y, double x)
     return label[best];
 }
 
-void ad_view_item(ad_fit fit, const ad_item *item, int reader, const ad_view *view, int height, int width, float *x, uint8_t *y)
+void ad_view_image(ad_fit fit, const ad_item *item, const ad_view *view, int height, int width, float *x)
+{
+    grid g = grid_of(fit, item, view, height, width);
+    for (int r = 0; r < height; r++)
+        for (int c = 0; c < width; c++)
+            x[r * width + c] = pixel(item, neighbours(at(&g, 0, r, c), item->height), neighbours(at(&g, 1, r, c), item->width));
+}
+
+void ad_view_mask(ad_fit fit, const ad_item *item, int reader, const ad_view *view, int height, int width, uint8_t *y)
 {
     int H = item->height, W = item->width;
     const uint8_t *mask = item->masks + (size_t)reader * (size_t)H * (size_t)W;
     grid g = grid_of(fit, item, view, height, width);
     for (int r = 0; r < height; r++)
-        for (int c = 0; c < width; c++) {
-            double down = at(&g, 0, r, c), right = at(&g, 1, r, c);
-            x[r * width + c] = pixel(item, neighbours(down, H), neighbours(right, W));
-            y[r * width + c] = commonest(mask, H, W, down, right);
-        }
+        for (int c = 0; c < width; c++)
+            y[r * width + c] = commonest(mask, H, W, at(&g, 0, r, c), at(&g, 1, r, c));
 }
 
 void ad_unfit_labels(ad_fit fit, int height, int width, const uint8_t *labels, int item_height, int item_width, uint8_t *out)

@@ -110,16 +110,18 @@ static int64_t origin(const view *v, int height, int width, int r, int c)
     }
 }
 
-/* Image and one reader's mask as the view shows them, not yet flipped and turned. */
-static void show(const ad_loader *l, slot *s, const view *v, int reader)
+/* The image as the view shows it, not yet flipped and turned. */
+static void show_image(const ad_loader *l, slot *s, const view *v)
 {
-    int h = l->o.height, w = l->o.width;
-    if (v->off) {
-        ad_view_item(l->o.fit, &s->item, reader, &v->view, h, w, s->image, s->mask);
-    } else {
-        ad_fit_image(l->o.fit, &s->item, h, w, s->image);
-        ad_fit_mask(l->o.fit, &s->item, reader, h, w, s->mask);
-    }
+    if (v->off) ad_view_image(l->o.fit, &s->item, &v->view, l->o.height, l->o.width, s->image);
+    else ad_fit_image(l->o.fit, &s->item, l->o.height, l->o.width, s->image);
+}
+
+/* One reader's mask, the same. */
+static void show_mask(const ad_loader *l, slot *s, const view *v, int reader)
+{
+    if (v->off) ad_view_mask(l->o.fit, &s->item, reader, &v->view, l->o.height, l->o.width, s->mask);
+    else ad_fit_mask(l->o.fit, &s->item, reader, l->o.height, l->o.width, s->mask);
 }
 
 static int largest(int n, const float *p)
@@ -137,18 +139,18 @@ static ad_status fill_one(ad_error *e, const ad_loader *l, slot *s, int b)
     view v = view_draw(l, s->step, b);
     if (s->epoch != epoch) permute(l, s, epoch);
     AD_TRY(ad_dataset_read(e, l->data, l->o.split, s->order[number % l->count], &s->item));
+    show_image(l, s, &v);
+    float *x = s->x + (int64_t)b * h * w, *onehot = s->onehot + (int64_t)b * h * w * classes;
+    for (int r = 0; r < h; r++)
+        for (int c = 0; c < w; c++) x[r * w + c] = s->image[origin(&v, h, w, r, c)];
     bool all = v.reader == AD_READER_MEAN;
     int first = all ? 0 : v.reader, end = all ? l->readers : v.reader + 1;
-    float share = 1 / (float)(end - first), *onehot = s->onehot + (int64_t)b * h * w * classes;
+    float share = 1 / (float)(end - first);
     memset(onehot, 0, (size_t)h * (size_t)w * (size_t)classes * sizeof *onehot);
     for (int reader = first; reader < end; reader++) {
-        show(l, s, &v, reader);
+        show_mask(l, s, &v, reader);
         for (int r = 0; r < h; r++)
-            for (int c = 0; c < w; c++) {
-                int64_t from = origin(&v, h, w, r, c), to = (int64_t)r * w + c;
-                s->x[(int64_t)b * h * w + to] = s->image[from];
-                onehot[to * classes + s->mask[from]] += share;
-            }
+            for (int c = 0; c < w; c++) onehot[((int64_t)r * w + c) * classes + s->mask[origin(&v, h, w, r, c)]] += share;
     }
     for (int64_t i = 0; i < (int64_t)h * w; i++) s->labels[(int64_t)b * h * w + i] = largest(classes, onehot + i * classes);
     s->reader[b] = v.reader;

@@ -235,6 +235,13 @@ static void shifted_windows(void **state)
     ad_dataset_free(d);
 }
 
+/* The image and the only reader's mask of an item, seen on a square. */
+static void view(ad_fit fit, const ad_item *item, const ad_view *how, int side, float *x, uint8_t *y)
+{
+    ad_view_image(fit, item, how, side, side, x);
+    ad_view_mask(fit, item, 0, how, side, side, y);
+}
+
 /* A quarter turn to the left, a zoom by two and a step to the side, of either grid. */
 static void views_by_hand(void **state)
 {
@@ -246,14 +253,14 @@ static void views_by_hand(void **state)
     (void)state;
     for (int i = 0; i < N * N; i++) image[i] = (uint8_t)(i * 3);
     for (int fit = AD_CROP; fit <= AD_RESIZE; fit++) {
-        ad_view_item((ad_fit)fit, &item, 0, &(ad_view){ .degrees = 90, .zoom = 1 }, N, N, x, y);
+        view((ad_fit)fit, &item, &(ad_view){ .degrees = 90, .zoom = 1 }, N, x, y);
         for (int r = 0; r < N; r++)       /* what was on the right is on top */
             for (int c = 0; c < N; c++) {
                 int from = c * N + N - 1 - r;
                 assert_true(fabs(x[r * N + c] - (image[from] / 255.0 - 0.5)) < 1e-6);
                 assert_int_equal(y[r * N + c], mask[from]);
             }
-        ad_view_item((ad_fit)fit, &item, 0, &(ad_view){ .moved = { 1, -2 }, .zoom = 1 }, N, N, x, y);
+        view((ad_fit)fit, &item, &(ad_view){ .moved = { 1, -2 }, .zoom = 1 }, N, x, y);
         for (int r = 0; r < N; r++)
             for (int c = 0; c < N; c++) {
                 int row = r + 1 < N ? r + 1 : N - 1, column = c > 2 ? c - 2 : 0;
@@ -261,7 +268,7 @@ static void views_by_hand(void **state)
                 assert_int_equal(y[r * N + c], r + 1 < N && c >= 2 ? mask[row * N + column] : 0);
             }
     }
-    ad_view_item(AD_CROP, &item, 0, &(ad_view){ .zoom = 2 }, 4, 4, x, y);      /* pixel (r, c) lies at (2.75 + r / 2, 2.75 + c / 2) */
+    view(AD_CROP, &item, &(ad_view){ .zoom = 2 }, 4, x, y);      /* pixel (r, c) lies at (2.75 + r / 2, 2.75 + c / 2) */
     for (int r = 0; r < 4; r++)
         for (int c = 0; c < 4; c++) {
             assert_true(fabs(x[r * 4 + c] - (3 * ((2.75 + 0.5 * r) * N + 2.75 + 0.5 * c) / 255 - 0.5)) < 1e-6);
