@@ -213,7 +213,7 @@ typedef struct ad_program ad_program;
 
 typedef struct ad_plan_options {
     bool no_sharing;       /* do not share equal records */
-    bool no_chains;        /* do not run elementwise chains in blocks */
+    bool no_chains;        /* do not run elementwise chains in blocks, nor join and cut channels in them */
     bool no_recompute;     /* keep activations for the backward part instead of computing cheap ones again */
     bool no_reuse;         /* every value its own buffer */
     bool no_commits;       /* leave the parameter store alone */

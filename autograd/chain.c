@@ -243,7 +243,7 @@ static ad_status make_chain(plan *c, int g)
     return AD_OK;
 }
 
-static void drop_members(ad_program *p)
+void ad__drop_steps(ad_program *p)
 {
     int n = 0, late = p->n_steps;
     for (int i = 0; i < p->n_steps; i++) {
@@ -292,7 +292,7 @@ ad_status ad__plan_chains(ad_program *p)
     }
     for (int g = 0; s == AD_OK && g < c.n_groups; g++)
         if (c.groups[g].n > 1 || (c.groups[g].n == 1 && c.groups[g].row)) s = make_chain(&c, g);
-    drop_members(p);
+    ad__drop_steps(p);
     free(c.writer);
     free(c.reader);
     free(c.next);

@@ -94,11 +94,52 @@ static void bind(const chain_run *r, bound *b, char *scratch)
     }
 }
 
+static ad_shape rows_of(const ad_tensor *x, int64_t rows)
+{
+    ad_shape s = x->shape;
+    for (int i = 0; i < s.rank - 1; i++) s.dim[i] = 1;
+    s.dim[s.rank - 2] = rows;
+    return s;
+}
+
+/* The columns of a window, rows of a block, and the same rows of the wider value; copied by the record's own forward. */
+static void copy_window(const chain_run *r, const ad__window *w, const bound *b, char *scratch, int64_t start, int64_t n)
+{
+    const ad__slot *s = &r->chain->slots[w->slot];
+    const ad__record *record = w->record;
+    bool reads = w->operand < 0;
+    const ad_tensor *narrow = reads ? record->out[0] : record->in[w->operand], *wide = reads ? record->in[0] : record->out[0];
+    int64_t columns = narrow->shape.dim[narrow->shape.rank - 1], all = wide->shape.dim[wide->shape.rank - 1], rows = n / columns;
+    size_t size = real_size(r->p->precision);
+    ad_buffer block = { scratch + (size_t)s->buffer * buffer_bytes(r->chain, r->p->precision), rows_of(narrow, rows) };
+    ad_buffer outside = { (char *)r->p->data[w->value] + (size_t)(start / columns * all) * size, rows_of(wide, rows) };
+    ad_buffer own = { s->local || reads ? NULL : (char *)r->p->data[s->value] + (size_t)start * size, block.shape }, in[AD_MAX_INPUTS];
+    for (int k = 0; k < record->n_in; k++) in[k] = (ad_buffer){ NULL, rows_of(record->in[k], rows) };
+    in[reads ? 0 : w->operand] = reads ? outside : block;
+    ad_call c = b->call;
+    c.attr = record->attr;
+    c.n_in = record->n_in;
+    c.in = in;
+    c.out = reads ? &block : &outside;
+    c.around = !reads && ad_shape_bytes(&wide->shape, r->p->precision) >= AD__AROUND;
+    ad_status status = record->op->forward(&c);
+    AD_ASSERT_EQ(status, AD_OK);
+    if (!own.data) return;
+    c.n_in = 1;                  /* joined with nothing, to the place of its own */
+    c.in = &block;
+    c.out = &own;
+    c.around = ad_shape_bytes(&narrow->shape, r->p->precision) >= AD__AROUND;
+    status = record->op->forward(&c);
+    AD_ASSERT_EQ(status, AD_OK);
+}
+
 /* Elements start to start + n - 1, by the first n_links links. */
-static void run_block(chain_run *r, bound *b, int n_links, int64_t start, int64_t n)
+static void run_block(chain_run *r, bound *b, char *scratch, int n_links, int64_t start, int64_t n)
 {
     const ad__chain *ch = r->chain;
     size_t size = real_size(r->p->precision);
+    for (int i = 0; i < ch->n_windows; i++)
+        if (ch->windows[i].operand < 0) copy_window(r, &ch->windows[i], b, scratch, start, n);
     for (int l = 0; l < n_links; l++) {
         const ad__link *link = &ch->links[l];
         for (int i = 0; i <= link->n_in; i++) {
@@ -111,6 +152,8 @@ static void run_block(chain_run *r, bound *b, int n_links, int64_t start, int64_
         AD_ASSERT_EQ(s, AD_OK);
         if (r->check) check_link(r, l, b[l].call.out);
     }
+    for (int i = 0; i < ch->n_windows; i++)
+        if (ch->windows[i].operand >= 0 && n_links == ch->n_links) copy_window(r, &ch->windows[i], b, scratch, start, n);
 }
 
 static void run_unit(int64_t unit, void *scratch, void *arg)
@@ -122,7 +165,7 @@ static void run_unit(int64_t unit, void *scratch, void *arg)
     bind(r, b, scratch);
     for (int64_t i = unit * BLOCKS_A_UNIT; i < (unit + 1) * BLOCKS_A_UNIT; i++) {
         int64_t start = i * ch->block, n = ch->count - start < ch->block ? ch->count - start : ch->block;
-        if (n > 0) run_block(r, b, ch->n_links, start, n);
+        if (n > 0) run_block(r, b, scratch, ch->n_links, start, n);
     }
 }
 
@@ -142,7 +185,7 @@ static ad_status describe(chain_run *r, ad_finding *found)
     tile_rows(r, r->call->thread_scratch);
     bind(r, b, r->call->thread_scratch);
     for (int64_t start = 0; start < ch->count; start += ch->block) {
-        run_block(r, b, L + 1, start, ch->count - start < ch->block ? ch->count - start : ch->block);
+        run_block(r, b, r->call->thread_scratch, L + 1, start, ch->count - start < ch->block ? ch->count - start : ch->block);
         ad__range_add(&out, b[L].call.out, r->p->precision);
         for (int i = 0; i < link->n_in; i++)
             if (slot_of(ch, link, i)->span == AD__FULL) ad__range_add(&in[i], &b[L].buffer[i], r->p->precision);

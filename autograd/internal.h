@@ -176,10 +176,18 @@ typedef struct ad__slot {
     int buffer;                  /* of local slots and rows: which block buffer */
 } ad__slot;
 
+/* A slot that is some columns of a wider value outside (columns.c). */
+typedef struct ad__window {
+    const ad__record *record;    /* the slice or concatenation that copies them */
+    int slot, value;             /* `value`: the wider one */
+    int operand;                 /* of the concatenation, whose result is written; -1: a slice, whose operand is read */
+} ad__window;
+
 struct ad__chain {
-    int n_links, n_slots, n_buffers;
+    int n_links, n_slots, n_buffers, n_windows;
     ad__link *links;
     ad__slot *slots;
+    ad__window *windows;
     int64_t count, block;        /* elements in all and in a block */
 };
 
@@ -209,6 +217,8 @@ struct ad_program {
 
 ad_status ad__plan_recompute(ad_program *p);
 ad_status ad__plan_chains(ad_program *p);
+ad_status ad__plan_columns(ad_program *p);
+void ad__drop_steps(ad_program *p);                          /* those whose record has become NULL */
 /* May the step be a link of a chain? The length of the rows among its operands must be one, and `*row` is set to it (0: none). */
 bool ad__chainable(const ad_program *p, const ad__step *s, int64_t *row);
 ad_status ad__plan_buffers(ad_program *p, bool reuse);

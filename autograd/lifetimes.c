@@ -46,6 +46,10 @@ static int made_by(const ad_program *p, const ad__step *s, const ad_tensor *x)
         int value = s->chain->slots[s->chain->links[l].out].value;
         if (p->values[value].tensor == x) return value;
     }
+    for (int i = 0; s->chain && i < s->chain->n_windows; i++) {      /* a slice that is read where it lies */
+        int value = s->chain->slots[s->chain->windows[i].slot].value;
+        if (p->values[value].tensor == x) return value;
+    }
     return -1;
 }
 

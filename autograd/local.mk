@@ -5,6 +5,7 @@ libcore_la_SOURCES += \
 	autograd/budget.c \
 	autograd/buffers.c \
 	autograd/chain.c autograd/chain_run.c \
+	autograd/columns.c \
 	autograd/context.c \
 	autograd/directional.c \
 	autograd/error.c \

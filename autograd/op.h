@@ -230,6 +230,10 @@ struct ad_op {
     ad_status (*parameter)(ad_error *e, const void *attr, int n_in, const ad_shape *in, int i, ad_shape *shape);
     void (*scratch)(const void *attr, int n_in, const ad_shape *in, const ad_shape *out, ad_precision p, const void *kernels, ad_scratch *s);
     void (*cost)(const void *attr, int n_in, const ad_shape *in, const ad_shape *out, ad_cost *c);
+    /* True where rows (the last axis) of the result are runs of columns of the operands' rows, copied: of one operand some, of several
+     * all, side by side. Elementwise chains then read or write such a run where it lies (autograd/columns.c). The op's forward also
+     * takes blocks of rows, with the same rank and leading sizes of 1, and passes over operands whose data is NULL. */
+    bool (*columns)(const void *attr, int n_in, const ad_shape *in);
     const ad_sample *samples;  /* ended by an entry without name */
     /* Outputs that become the new value of a state operand at the end of the step: pairs (output + 1, operand), ended by 0. */
     struct { int output_plus_1, operand; } commits[3];
@@ -238,7 +242,7 @@ struct ad_op {
 /* ---- ops in a shared object of their own ---- */
 
 /* Grows with every change of the structs above, so that an object made for other ones is refused. */
-#define AD_MODULE_ABI 1
+#define AD_MODULE_ABI 2
 
 /* What such an object exports under the name ad_module_of_ops: AD_MODULE(ops); with `static const ad_op *const ops[] = { &mine, NULL };`. */
 typedef struct ad_module {

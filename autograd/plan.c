@@ -269,6 +269,18 @@ static void keep(ad_program *p, int n_out, ad_tensor *const *outs, const ad_plan
     for (int i = 0; i < p->n_commits; i++) p->values[ad__value_of(p, p->commits[i].value)].keep = true;
 }
 
+/* Of an end of a chain, or of the columns of it that the chain reads or writes. */
+static double outside_bytes(const ad_program *p, const ad__step *s, int value)
+{
+    int windows = 0;
+    for (int i = 0; i < s->chain->n_windows; i++) {
+        const ad__window *w = &s->chain->windows[i];
+        windows += w->value == value;
+    }
+    const ad_shape *x = windows ? &s->record->out[0]->shape : &p->values[value].tensor->shape;
+    return (windows ? windows : 1) * (double)ad_shape_bytes(x, p->precision);
+}
+
 /* A chain reads and writes its ends alone, and multiplies nothing that counts. */
 static void costs(ad_program *p)
 {
@@ -280,9 +292,8 @@ static void costs(ad_program *p)
             continue;
         }
         s->scratch = (ad_scratch){ 0, ad__chain_thread_scratch(s->chain, p->precision) };
-        for (int k = 0; k < s->n_in; k++)
-            if (s->in[k] >= 0) s->cost.bytes += (double)ad_shape_bytes(&p->values[s->in[k]].tensor->shape, p->precision);
-        for (int k = 0; k < s->n_out; k++) s->cost.bytes += (double)ad_shape_bytes(&p->values[s->out[k]].tensor->shape, p->precision);
+        for (int k = 0; k < s->n_in; k++) s->cost.bytes += outside_bytes(p, s, s->in[k]);
+        for (int k = 0; k < s->n_out; k++) s->cost.bytes += outside_bytes(p, s, s->out[k]);
     }
 }
 
@@ -300,6 +311,7 @@ static ad_status plan(ad_program *p, int n_out, ad_tensor *const *outs, const ad
     keep(p, n_out, outs, o);
     if (!o->no_recompute) AD_TRY(ad__plan_recompute(p));
     if (!o->no_chains) AD_TRY(ad__plan_chains(p));
+    if (!o->no_chains && !o->memory) AD_TRY(ad__plan_columns(p));
     costs(p);
     if (o->memory && o->no_reuse) return AD_FAIL(&p->ctx->error, EUSAGE, "compile: a memory budget needs buffers that are reused");
     if (o->memory) AD_TRY(ad__plan_budget(p, o->memory));

@@ -47,6 +47,7 @@ static ad_status run_single(ad_program *p, const ad__step *s, ad_call *c, const 
     if (r->op->flags & AD_ALIAS) return run_alias(p, s);
     for (int i = 0; i < s->n_in; i++) {
         in[i] = (ad_buffer){ NULL, { .rank = -1 } };
+        if (r->in[i]) in[i].shape = r->in[i]->shape;     /* without data if it lies in the result already (columns.c) */
         if (s->in[i] >= 0) in[i] = (ad_buffer){ p->data[s->in[i]], p->values[s->in[i]].tensor->shape };
     }
     for (int k = 0; k < s->n_out; k++) out[k] = (ad_buffer){ p->data[s->out[k]], p->values[s->out[k]].tensor->shape };

@@ -38,7 +38,7 @@ static ad_status forward(const ad_call *c)
     for (int k = 0; k < c->n_in; k++) {
         ad__box b = ad__box_of(&c->in[k].shape, &c->in[k].shape, y);
         b.to = at * b.to_stride[axis];
-        ad__copy_box(c, c->in[k].data, c->out->data, b);
+        if (c->in[k].data) ad__copy_box(c, c->in[k].data, c->out->data, b);
         at += c->in[k].shape.dim[axis];
     }
     return AD_OK;
@@ -54,6 +54,12 @@ static void gradient(ad_grad *g)
         if (g->wanted[k]) g->gin[k] = ad_slice(g->tape, g->gout[0], axis, at, size);
         at += size;
     }
+}
+
+static bool columns(const void *attr, int n_in, const ad_shape *in)
+{
+    const ad_axis_attr *a = attr;
+    return n_in > 1 && ad__axis_at(a->axis, in[0].rank) == in[0].rank - 1;
 }
 
 static const ad_attr attrs[] = {
@@ -76,7 +82,7 @@ static const ad_sample samples[] = {
 const ad_op ad_op_concat = {
     .name = "concat", .doc = "joins along one axis", .flags = AD_VARIADIC, .operands = operands,
     .attr_size = sizeof(ad_axis_attr), .attrs = attrs,
-    .shape = shape, .forward = forward, .gradient = gradient, .samples = samples,
+    .shape = shape, .forward = forward, .gradient = gradient, .columns = columns, .samples = samples,
 };
 
 ad_tensor *ad_concat(ad_tape *t, int n, ad_tensor *const *x, int axis)

@@ -45,6 +45,13 @@ static void gradient(ad_grad *g)
     g->gin[0] = ad_pad_with(g->tape, g->gout[0], &(const ad_pad_attr){ axis, start, x->dim[axis] - end, a->step, 0 });
 }
 
+static bool columns(const void *attr, int n_in, const ad_shape *in)
+{
+    const ad_slice_attr *a = attr;
+    (void)n_in;
+    return a->step == 1 && ad__axis_at(a->axis, in[0].rank) == in[0].rank - 1;
+}
+
 static const ad_attr attrs[] = {
     { "axis", AD_ATTR_INT, offsetof(ad_slice_attr, axis), .lo = -AD_MAX_RANK, .hi = AD_MAX_RANK - 1, .required = true,
       .doc = "the axis; negative ones count from the end" },
@@ -68,7 +75,7 @@ static const ad_sample samples[] = {
 const ad_op ad_op_slice = {
     .name = "slice", .doc = "places of one axis", .operands = ad__operand_x,
     .attr_size = sizeof(ad_slice_attr), .attrs = attrs,
-    .shape = shape, .forward = forward, .gradient = gradient, .samples = samples,
+    .shape = shape, .forward = forward, .gradient = gradient, .columns = columns, .samples = samples,
 };
 
 ad_tensor *ad_slice(ad_tape *t, ad_tensor *x, int axis, int64_t start, int64_t count)

@@ -125,11 +125,60 @@ static void large_results_are_those_of_single_records(void **state)
     ad_ctx_free(ctx);
 }
 
+static int steps_named(const ad_program *p, const char *op)
+{
+    int n = 0;
+    ad_step_info info;
+    for (int i = 0; ad_program_step(p, i, &info); i++) n += !strcmp(info.op, op);
+    return n;
+}
+
+/* Channels joined and cut: by chains alone, by a chain and a convolution, the same twice, along another axis, and wanted or read by
+ * something else besides. What chains make or read is not copied, and the bits are those of the copies. */
+static void columns_of_chains_are_not_copied(void **state)
+{
+    enum { RESULTS = 12 };
+    static const int64_t sizes[][4] = { { 2, 20, 8, 24 }, { 1, 45, 12, 7 }, { 2, 160, 32, 16 } };     /* n, side, channels; the last: past the caches */
+    for (int c = 0; c < 3; c++) {
+        const int64_t n = sizes[c][0], side = sizes[c][1], A = sizes[c][2], B = sizes[c][3];
+        const ad_shape wide = { 4, { n, side, side, A } }, narrow = { 4, { n, side, side, B } }, kernel = { 4, { 1, 1, A, B } };
+        ad_ctx *ctx = ad_new(&(ad_options){ .threads = 2 });
+        ad_tape *t = ad_tape_new(ctx, AD_F32);
+        ad_tensor *x = noise(t, &wide, 1, 1), *y = noise(t, &narrow, 2, 1), *w = noise(t, &kernel, 3, 1);
+        ad_tensor *a = ad_relu(t, ad_scale(t, x, 2)), *b = ad_tanh(t, ad_scale(t, y, 3)), *other = ad_conv(t, x, w, NULL, NULL);
+        ad_tensor *chains = ad_concat(t, 2, (ad_tensor *[]){ a, b }, -1), *half = ad_concat(t, 2, (ad_tensor *[]){ other, a }, -1);
+        ad_tensor *twice = ad_concat(t, 2, (ad_tensor *[]){ b, b }, 3), *rows = ad_concat(t, 2, (ad_tensor *[]){ a, a }, 1);
+        ad_tensor *cut = ad_slice(t, chains, -1, 3, 4), *shared = ad_slice(t, half, -1, 1, 5), *kept = ad_slice(t, half, 3, 2, 4);
+        ad_tensor *grads[3], *joined = ad_square(t, ad_scale(t, chains, 0.5));
+        assert_int_equal(ad_gradients(t, ad_sum(t, joined, NULL, false), 3, (ad_tensor *[]){ x, y, chains }, grads), AD_OK);
+        ad_tensor *wanted[RESULTS] = { chains, half, ad_global_avg_pool(t, twice), rows, ad_relu(t, ad_scale(t, cut, 3)), kept,
+                                       ad_relu(t, ad_scale(t, shared, 3)), ad_sum(t, shared, NULL, false), ad_tanh(t, ad_neg(t, kept)),
+                                       ad_global_avg_pool(t, a), grads[0], grads[1] };
+        ad_program *plain, *p;
+        assert_int_equal(ad_compile(t, RESULTS, wanted, &(ad_plan_options){ .no_chains = true }, &plain), AD_OK);
+        assert_int_equal(ad_compile(t, RESULTS, wanted, NULL, &p), AD_OK);
+        assert_int_equal(steps_named(plain, "concat"), 4);
+        assert_int_equal(steps_named(p, "concat"), 2);          /* half of one, and the one along the rows */
+        assert_int_equal(steps_named(plain, "slice"), 5);
+        assert_int_equal(steps_named(p, "slice"), 2);           /* the one that a sum reads, and the one that is wanted */
+        assert_int_equal(ad_run(plain, NULL), AD_OK);
+        for (int run = 0; run < 2; run++) {
+            assert_int_equal(ad_run(p, &(ad_run_options){ .check = run > 0 }), AD_OK);
+            for (int i = 0; i < RESULTS; i++)
+                assert_memory_equal(ad_program_data(plain, wanted[i]), ad_program_data(p, wanted[i]), ad_shape_bytes(ad_tensor_shape(wanted[i]), AD_F32));
+        }
+        ad_program_free(plain);
+        ad_program_free(p);
+        ad_tape_free(t);
+        ad_ctx_free(ctx);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_plan_gives_the_same_bits), cmocka_unit_test(a_reshaped_weight_is_read_as_it_was_before_the_step),
-        cmocka_unit_test(large_results_are_those_of_single_records),
+        cmocka_unit_test(large_results_are_those_of_single_records), cmocka_unit_test(columns_of_chains_are_not_copied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
