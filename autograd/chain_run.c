@@ -94,14 +94,6 @@ static void bind(const chain_run *r, bound *b, char *scratch)
     }
 }
 
-static ad_shape rows_of(const ad_tensor *x, int64_t rows)
-{
-    ad_shape s = x->shape;
-    for (int i = 0; i < s.rank - 1; i++) s.dim[i] = 1;
-    s.dim[s.rank - 2] = rows;
-    return s;
-}
-
 /* The columns of a window, rows of a block, and the same rows of the wider value; copied by the record's own forward. */
 static void copy_window(const chain_run *r, const ad__window *w, const bound *b, char *scratch, int64_t start, int64_t n)
 {
@@ -111,10 +103,10 @@ static void copy_window(const chain_run *r, const ad__window *w, const bound *b,
     const ad_tensor *narrow = reads ? record->out[0] : record->in[w->operand], *wide = reads ? record->in[0] : record->out[0];
     int64_t columns = narrow->shape.dim[narrow->shape.rank - 1], all = wide->shape.dim[wide->shape.rank - 1], rows = n / columns;
     size_t size = real_size(r->p->precision);
-    ad_buffer block = { scratch + (size_t)s->buffer * buffer_bytes(r->chain, r->p->precision), rows_of(narrow, rows) };
-    ad_buffer outside = { (char *)r->p->data[w->value] + (size_t)(start / columns * all) * size, rows_of(wide, rows) };
+    ad_buffer block = { scratch + (size_t)s->buffer * buffer_bytes(r->chain, r->p->precision), ad__rows_of(&narrow->shape, rows) };
+    ad_buffer outside = { (char *)r->p->data[w->value] + (size_t)(start / columns * all) * size, ad__rows_of(&wide->shape, rows) };
     ad_buffer own = { s->local || reads ? NULL : (char *)r->p->data[s->value] + (size_t)start * size, block.shape }, in[AD_MAX_INPUTS];
-    for (int k = 0; k < record->n_in; k++) in[k] = (ad_buffer){ NULL, rows_of(record->in[k], rows) };
+    for (int k = 0; k < record->n_in; k++) in[k] = (ad_buffer){ NULL, ad__rows_of(&record->in[k]->shape, rows) };
     in[reads ? 0 : w->operand] = reads ? outside : block;
     ad_call c = b->call;
     c.attr = record->attr;

@@ -36,14 +36,20 @@ static bool count_uses(plan *c)
     return true;
 }
 
-/* Does the step copy runs of columns? */
-static bool copies_columns(const ad__step *s)
+bool ad__copies_columns(const ad__record *r)
 {
-    const ad__record *r = s->record;
     ad_shape in[AD_MAX_INPUTS];
-    if (s->chain || !r->op->columns || r->out[0]->shape.rank < 2 || r->out[0]->shape.dtype != AD_REAL) return false;
+    if (!r->op->columns || r->out[0]->shape.rank < 2 || r->out[0]->shape.dtype != AD_REAL) return false;
     for (int k = 0; k < r->n_in; k++) in[k] = r->in[k]->shape;
     return r->op->columns(r->attr, r->n_in, in);
+}
+
+ad_shape ad__rows_of(const ad_shape *x, int64_t rows)
+{
+    ad_shape s = *x;
+    for (int i = 0; i < s.rank - 2; i++) s.dim[i] = 1;
+    s.dim[s.rank - 2] = rows;
+    return s;
 }
 
 static int64_t row_of(const ad_tensor *x)
@@ -163,7 +169,7 @@ ad_status ad__plan_columns(ad_program *p)
     ad_status s = count_uses(&c) ? AD_OK : AD_FAIL(&p->ctx->error, ENOMEM, "plan: out of memory");
     for (int i = 0; s == AD_OK && i < p->n_steps; i++) {
         ad__step *step = &p->steps[i];
-        if (step->record && copies_columns(step)) s = step->record->n_in == 1 ? read_in_place(&c, step) : join_in_place(&c, step);
+        if (step->record && !step->chain && ad__copies_columns(step->record)) s = step->record->n_in == 1 ? read_in_place(&c, step) : join_in_place(&c, step);
     }
     ad__drop_steps(p);
     free(c.writer);

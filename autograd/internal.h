@@ -218,6 +218,8 @@ struct ad_program {
 ad_status ad__plan_recompute(ad_program *p);
 ad_status ad__plan_chains(ad_program *p);
 ad_status ad__plan_columns(ad_program *p);
+bool ad__copies_columns(const ad__record *r);                /* op->columns says so */
+ad_shape ad__rows_of(const ad_shape *x, int64_t rows);       /* so many rows of its last axis, with the same rank */
 void ad__drop_steps(ad_program *p);                          /* those whose record has become NULL */
 /* May the step be a link of a chain? The length of the rows among its operands must be one, and `*row` is set to it (0: none). */
 bool ad__chainable(const ad_program *p, const ad__step *s, int64_t *row);

@@ -239,6 +239,33 @@ static ad_status check_blocks(const ad__opcheck *k, ad_ctx *ctx, const ad__recor
     return s;
 }
 
+/* The promise of op->columns: blocks of rows, from one operand at a time, give the same bits as the whole. */
+static ad_status check_columns(const ad__opcheck *k, ad_ctx *ctx, const ad__record *r)
+{
+    if (!ad__copies_columns(r)) return AD_OK;
+    const ad_shape *y = &r->out[0]->shape;
+    int64_t columns = y->dim[y->rank - 1], all = ad_count(y) / columns, step = all / 3 + 1;
+    size_t bytes = ad_shape_bytes(y, AD_F32);
+    char *made = malloc(bytes);
+    ad_status s = made ? AD_OK : AD_FAIL(k->error, ENOMEM, "checks of ops: out of memory");
+    for (int64_t from = 0; s == AD_OK && from < all; from += step)
+        for (int one = 0; s == AD_OK && one < r->n_in; one++) {
+            int64_t rows = all - from < step ? all - from : step;
+            ad_buffer in[AD_MAX_INPUTS], out = { at(made, *y, from * columns), ad__rows_of(y, rows) };
+            for (int i = 0; i < r->n_in; i++) {
+                const ad_shape *x = &r->in[i]->shape;
+                in[i] = (ad_buffer){ i == one ? at((void *)ad_data(r->in[i]), *x, from * x->dim[x->rank - 1]) : NULL, ad__rows_of(x, rows) };
+            }
+            ad_call c = { .attr = r->attr, .n_in = r->n_in, .n_out = 1, .in = in, .out = &out, .precision = AD_F32,
+                          .kernels = ad_ctx_kernels(ctx, AD_F32), .threads = 1, .around = true, .error = &ctx->error };
+            if (r->op->forward(&c) != AD_OK) s = ad__opcheck_fail(k, "%s: %s", r->op->name, ad_ctx_message(ctx));
+        }
+    if (s == AD_OK && memcmp(made, ad_data(r->out[0]), bytes) != 0)
+        s = ad__opcheck_fail(k, "%s is said to copy columns, but blocks of rows give other numbers than the whole", r->op->name);
+    free(made);
+    return s;
+}
+
 ad_status ad__opcheck_memory(const ad__opcheck *k, int context)
 {
     ad__checked b;
@@ -247,6 +274,7 @@ ad_status ad__opcheck_memory(const ad__opcheck *k, int context)
         const ad__record *r = b.tape->records[i];
         if (!(r->op->flags & AD_ALIAS)) s = check_record(k, k->ctx[context], r);
         if (s == AD_OK) s = check_blocks(k, k->ctx[context], r);
+        if (s == AD_OK) s = check_columns(k, k->ctx[context], r);
     }
     ad_tape_free(b.tape);
     return s;

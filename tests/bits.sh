@@ -37,7 +37,7 @@ train_killed() {
     train "$1" killed -t 1 --resume
 }
 
-for model in ${*:-phiseg hpu_net prob_unet swin_unet vae_unet vae_unet_conv}; do
+for model in ${*:-phiseg hpu_net prob_unet unet swin_unet vae_unet vae_unet_conv}; do
     want=$(train "$model" first -t 1)
     [ -n "$want" ] || { echo "$model: no run"; bad=1; rm -rf "$dir"/first*; continue; }
     for variant in "-t 2" "-t 3" "-t 7" "-t 2 --isa avx2" "killed" "two halves"; do
