@@ -14,26 +14,27 @@ enum { LENGTH = 49, DEPTH = 32, HEADS = 3, CHANNELS = HEADS * DEPTH, WINDOWS = 2
 
 /* ---- attention: windows of 7x7 of Swin-Unet at 224x224, batch 4 ---- */
 
-static ad_attention_shape window_shape(void)
-{
-    return (ad_attention_shape){ .lq = LENGTH, .lk = LENGTH, .d = DEPTH, .stride = CHANNELS, .scale = 0.17 };
-}
-
 static int64_t head_at(int64_t u)
 {
     return u / HEADS * LENGTH * CHANNELS + u % HEADS * DEPTH;
 }
 
+static ad_attention_shape window_shape(int64_t u)
+{
+    int64_t next = u + 1 < WINDOWS * HEADS ? head_at(u + 1) - head_at(u) : 0;
+    return (ad_attention_shape){ .lq = LENGTH, .lk = LENGTH, .d = DEPTH, .stride = CHANNELS, .scale = 0.17, .next = next };
+}
+
 static void attention(const bench_job *j, int stage, int64_t u, const ad_args *args)
 {
-    const ad_attention_shape s = window_shape();
+    const ad_attention_shape s = window_shape(u);
     int64_t at = head_at(u);
     j->kernels->norm.attention(&s, j->in[0] + at, j->in[1] + at, j->in[2] + at, NULL, NULL, j->out[0] + at, args->scratch);
 }
 
 static void attention_gradient(const bench_job *j, int stage, int64_t u, const ad_args *args)
 {
-    const ad_attention_shape s = window_shape();
+    const ad_attention_shape s = window_shape(u);
     int64_t at = head_at(u);
     j->kernels->norm.attention_gradient(&s, j->in[0] + at, j->in[1] + at, j->in[2] + at, NULL, NULL, j->in[3] + at, j->out[0] + at, j->out[1] + at,
                                         j->out[2] + at, NULL, args->scratch);

@@ -60,6 +60,7 @@ static void head(int64_t i, void *scratch, void *arg)
     int64_t item = i / s->heads, h = i % s->heads, row = geometry.stride, square = s->lq * s->lk;
     size_t real = c->precision == AD_F64 ? sizeof(double) : sizeof(float);
     int64_t queries = item * s->lq * row + h * s->d, keys = item * s->lk * row + h * s->d;
+    if (s->lq == s->lk && i + 1 < s->batch * s->heads) geometry.next = h + 1 < s->heads ? s->d : s->lq * row - h * s->d;
     k->norm.attention(&geometry, at(c, Q, queries), at(c, KEYS, keys), at(c, V, keys), at(c, BIAS, h * square),
                       at(c, MASK, item % s->windows * square), (char *)c->out->data + (size_t)queries * real, scratch);
 }

@@ -81,6 +81,8 @@ static void chunk(int64_t i, void *scratch, void *arg)
     if (part) zero(c, part, square);
     for (int64_t item = first; item < first + j->chunk && item < s->batch; item++) {
         int64_t queries = item * s->lq * row + h * s->d, keys = item * s->lk * row + h * s->d;
+        bool more = item + 1 < first + j->chunk && item + 1 < s->batch;
+        geometry.next = more && s->lq == s->lk ? s->lq * row : 0;
         k->norm.attention_gradient(&geometry, input(c, Q, queries), input(c, KEYS, keys), input(c, V, keys), input(c, BIAS, h * square),
                                    input(c, MASK, item % s->windows * square), input(c, GOUT, queries), at(c, &c->out[GQ], queries),
                                    at(c, &c->out[GK], keys), at(c, &c->out[GV], keys), part, scratch);

@@ -7,9 +7,6 @@
  * The probabilities are made again for the adjoint, so no matrix of scores outlives its block. All six products are one function:
  * each number is one chain of fused products over the summed index, whatever the tile; blocks continue the chain from memory.
  */
-#if defined(ADZE_SIMD_AVX512) || defined(ADZE_SIMD_AVX2)
-#include "ops/kernels/conv_fill.h"
-#endif
 #include "ops/kernels/variant.h"
 
 #include <math.h>
@@ -41,7 +38,17 @@ typedef struct product {
     real *out;                  /* row i at out + i * out_row */
     int64_t out_row;
     int add;
+    const ad_attention_shape *s;
+    const real *ahead;          /* row i of an operand of s at ahead + i * s->stride is asked of memory meanwhile, unless this is NULL */
+    int far;                    /* the rows of out are of memory, too */
 } product;
+
+/* Asks for a row of d numbers. */
+static inline void ask(int64_t d, const real *row)
+{
+    for (int64_t c = 0; c < d; c += LANES)
+        __builtin_prefetch(row + c);
+}
 
 /* `rows` x `vectors` vectors from row i and column c on; `edge`: the one vector has n - c lanes. */
 static inline __attribute__((always_inline)) void tile(const product *t, int64_t i, int64_t c, int rows, int vectors, bool edge)
@@ -50,6 +57,11 @@ static inline __attribute__((always_inline)) void tile(const product *t, int64_t
     int64_t n = t->n - c, a_row = t->a_row, out_row = t->out_row;
     const real *a = t->a + i * a_row, *b = t->b + c;
     real *out = t->out + i * out_row + c;
+    for (int r = 0; r < rows; r++) {
+        if (t->ahead) ask(t->s->d, t->ahead + (i + r) * t->s->stride);
+        for (int v = 0; t->far && v < vectors; v++)
+            __builtin_prefetch(out + r * out_row + v * VL, 1);
+    }
 #pragma GCC unroll 12
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
@@ -104,60 +116,97 @@ static void multiply(const product *t)
 
 /* ---- softmax ---- */
 
-/* t [d, padded(l)] from rows of a; the padding is zero. */
+/* t [d, padded(l)] from rows of a; the padding is zero. The last rows are turned together with some before them. */
 static void transpose(int64_t l, int64_t d, int64_t stride, const real *a, real *t)
 {
-    int64_t width = padded(l);
+    int64_t width = padded(l), turned = 0;
 #if defined(ADZE_SIMD_AVX512) || defined(ADZE_SIMD_AVX2)
-    for (int64_t j = 0; j < width; j += 8)
-        K(conv_pack_eight)(d, a + j * stride, stride, l - j, width, t + j);
-#else
-    for (int64_t c = 0; c < d; c++)
+    if (l >= VL) {
+        turned = d / 4 * 4;
+        for (int64_t c = 0; c < turned; c++)
+            for (int64_t j = l / VL * VL; j < width; j += VL)
+                v_store(t + c * width + j, v_zero());
+        for (int64_t j = 0; j < l; j += VL) {
+            int64_t from = j + VL <= l ? j : l - VL;
+            for (int64_t c = 0; c < turned; c += 4) {
+                vec r[4];
+                v_load_turned(a + from * stride + c, stride, 4, r);
+#pragma GCC unroll 4
+                for (int i = 0; i < 4; i++)
+                    v_store(t + (c + i) * width + from, r[i]);
+            }
+        }
+    }
+#endif
+    for (int64_t c = turned; c < d; c++)
         for (int64_t j = 0; j < width; j++)
             t[c * width + j] = j < l ? a[j * stride + c] : 0;
-#endif
 }
 
 /* Scores this far below the largest count as nothing. Their exponentials vanish beside 1, and those of hidden positions (shift_mask:
  * -100) would be subnormal numbers, on which every product takes a hundred cycles. */
 static const real FARTHEST = sizeof(real) == sizeof(float) ? -80 : -700;
 
-/* Products of one query become probabilities; zeros from lk to the padded width. */
-static void softmax_row(int64_t lk, real scale, const real *bias, const real *hide, real *p)
+/* Scores of VL keys; of the first n of them, the others are farther than any (n >= VL is all). */
+INLINED vec scores(const bool whole, int64_t n, vec scale, const real *bias, const real *hide, const real *p)
 {
-    vec s = v_set1(scale), least = v_set1(-INFINITY), largest = least;
-    for (int64_t j = 0; j < lk; j += VL) {
-        vec v = v_mul(v_load(p + j), s);
-        if (bias) v = v_add(v, v_load_n(bias + j, lk - j));
-        if (hide) v = v_add(v, v_load_n(hide + j, lk - j));
-        v = v_blend(v_first(lk - j), v, least);
+    vec v = v_mul(v_load(p), scale);
+    if (bias) v = v_add(v, whole ? v_load(bias) : v_load_n(bias, n));
+    if (hide) v = v_add(v, whole ? v_load(hide) : v_load_n(hide, n));
+    return whole ? v : v_blend(v_first(n), v, v_set1(-INFINITY));
+}
+
+/* What a head is made from; bias and hide may be NULL. */
+typedef struct head {
+    const real *q, *k, *v, *bias, *hide;
+} head;
+
+/* Products of one query become probabilities; zeros from lk to the padded width. */
+static inline void softmax_row(int64_t lk, real scale, const real *bias, const real *hide, real *p)
+{
+    vec s = v_set1(scale), largest = v_set1(-INFINITY);
+    int64_t width = padded(lk), j = 0;
+    for (; j + VL <= lk; j += VL) {
+        vec v = scores(true, VL, s, bias ? bias + j : bias, hide ? hide + j : hide, p + j);
+        v_store(p + j, v);
+        largest = v_max(v, largest);
+    }
+    for (; j < width; j += VL) {
+        vec v = scores(false, lk - j, s, bias ? bias + j : bias, hide ? hide + j : hide, p + j);
         v_store(p + j, v);
         largest = v_max(v, largest);
     }
     vec shift = v_set1(v_largest(largest)), farthest = v_set1(FARTHEST);
     sum16 sum = sum16_zero();
-    for (int64_t j = 0; j < lk; j += LANES)
+    for (j = 0; j < width; j += LANES)
         for (int k = 0; k < PARTS; k++) {
-            int64_t at = j + k * VL;
-            vec below = v_sub(v_load(p + at), shift);
-            vec e = v_blend(v_first(lk - at), v_blend(v_lt(below, farthest), v_zero(), v_exp(below)), v_zero());
-            v_store(p + at, e);
+            vec below = v_sub(v_load(p + j + k * VL), shift);
+            vec e = v_blend(v_lt(below, farthest), v_zero(), v_exp_below(below));
+            v_store(p + j + k * VL, e);
             sum16_add(&sum, k, e);
         }
     vec inverse = v_set1(1 / sum16_fold(&sum));
-    for (int64_t j = 0; j < lk; j += VL)
+    for (j = 0; j < width; j += VL)
         v_store(p + j, v_mul(v_load(p + j), inverse));
 }
 
+/* Where row i of an operand of the next head is; NULL if there is none. */
+static inline const real *next_head(const ad_attention_shape *s, const real *x, int64_t i)
+{
+    return s->next ? x + s->next + i * s->stride : NULL;
+}
+
 /* Probabilities p [rows, padded(lk)] of queries i to i + rows - 1. */
-static void probabilities(const ad_attention_shape *s, int64_t i, int64_t rows, const real *kt, const real *q, const real *bias,
-                          const real *hide, real *p)
+static void probabilities(const ad_attention_shape *s, const head *h, int64_t i, int64_t rows, const real *kt, real *p)
 {
     int64_t lk = s->lk, width = padded(lk);
-    multiply(&(product){ .m = rows, .n = width, .k = s->d, .a = q + i * s->stride, .a_row = s->stride, .a_column = 1, .b = kt,
-                         .b_row = width, .out = p, .out_row = width });
-    for (int64_t r = 0; r < rows; r++)
+    const real *q = h->q + i * s->stride, *bias = h->bias, *hide = h->hide;
+    multiply(&(product){ .m = rows, .n = width, .k = s->d, .a = q, .a_row = s->stride, .a_column = 1, .b = kt, .b_row = width, .out = p,
+                         .out_row = width, .s = s, .ahead = next_head(s, h->v, i) });
+    for (int64_t r = 0; r < rows; r++) {
         softmax_row(lk, (real)s->scale, bias ? bias + (i + r) * lk : bias, hide ? hide + (i + r) * lk : hide, p + r * width);
+        if (s->next) ask(s->d, next_head(s, h->k, i + r));
+    }
 }
 
 /* ---- kernels ---- */
@@ -166,18 +215,19 @@ void K(norm_attention)(const ad_attention_shape *s, const void *q, const void *k
                        void *out, void *scratch)
 {
     int64_t width = padded(s->lk);
+    const head h = { q, k, v, bias, hide };
     real *kt = scratch, *p = kt + s->d * width, *y = out;
     transpose(s->lk, s->d, s->stride, k, kt);
     for (int64_t i = 0; i < s->lq; i += AD_ATTENTION_QUERIES) {
         int64_t rows = s->lq - i < AD_ATTENTION_QUERIES ? s->lq - i : AD_ATTENTION_QUERIES;
-        probabilities(s, i, rows, kt, q, bias, hide, p);
-        multiply(&(product){ .m = rows, .n = s->d, .k = s->lk, .a = p, .a_row = width, .a_column = 1, .b = v, .b_row = s->stride,
-                             .out = y + i * s->stride, .out_row = s->stride });
+        probabilities(s, &h, i, rows, kt, p);
+        multiply(&(product){ .m = rows, .n = s->d, .k = s->lk, .a = p, .a_row = width, .a_column = 1, .b = h.v, .b_row = s->stride,
+                             .out = y + i * s->stride, .out_row = s->stride, .s = s, .ahead = next_head(s, h.q, i), .far = 1 });
     }
 }
 
 /* dp becomes ds; gbias gets it, then it is scaled. */
-static void score_row(int64_t lk, real scale, const real *p, real *ds, real *gbias)
+static inline void score_row(int64_t lk, real scale, const real *p, real *ds, real *gbias)
 {
     sum16 sum = sum16_zero();
     for (int64_t j = 0; j < lk; j += LANES)
@@ -186,7 +236,8 @@ static void score_row(int64_t lk, real scale, const real *p, real *ds, real *gbi
     vec inner = v_set1(sum16_fold(&sum)), s = v_set1(scale);
     for (int64_t j = 0; j < lk; j += VL) {
         vec v = v_mul(v_load(p + j), v_sub(v_load(ds + j), inner));
-        if (gbias) v_store_n(gbias + j, v_add(v_load_n(gbias + j, lk - j), v), lk - j);
+        if (gbias && j + VL <= lk) v_store(gbias + j, v_add(v_load(gbias + j), v));
+        else if (gbias) v_store_n(gbias + j, v_add(v_load_n(gbias + j, lk - j), v), lk - j);
         v_store(ds + j, v_mul(v, s));
     }
 }
@@ -195,24 +246,25 @@ void K(norm_attention_gradient)(const ad_attention_shape *s, const void *q, cons
                                 const void *hide, const void *gout, void *gq, void *gk, void *gv, void *gbias, void *scratch)
 {
     int64_t width = padded(s->lk), lk = s->lk, stride = s->stride;
+    const head h = { q, k, v, bias, hide };
+    const real *g = gout;
     real *kt = scratch, *vt = kt + s->d * width, *p = vt + s->d * width, *ds = p + AD_ATTENTION_QUERIES * width;
     real *rq = gq, *rb = gbias;
-    const real *query = q, *g = gout;
     transpose(lk, s->d, stride, k, kt);
     transpose(lk, s->d, stride, v, vt);
     for (int64_t i = 0; i < s->lq; i += AD_ATTENTION_QUERIES) {
         int64_t rows = s->lq - i < AD_ATTENTION_QUERIES ? s->lq - i : AD_ATTENTION_QUERIES;
-        const real *gi = g + i * stride, *qi = query + i * stride;
-        probabilities(s, i, rows, kt, query, bias, hide, p);
+        const real *gi = g + i * stride, *qi = h.q + i * stride;
+        probabilities(s, &h, i, rows, kt, p);
         multiply(&(product){ .m = rows, .n = width, .k = s->d, .a = gi, .a_row = stride, .a_column = 1, .b = vt, .b_row = width,
                              .out = ds, .out_row = width });
         for (int64_t r = 0; r < rows; r++)
             score_row(lk, (real)s->scale, p + r * width, ds + r * width, rb ? rb + (i + r) * lk : rb);
-        multiply(&(product){ .m = rows, .n = s->d, .k = lk, .a = ds, .a_row = width, .a_column = 1, .b = k, .b_row = stride,
-                             .out = rq + i * stride, .out_row = stride });
+        multiply(&(product){ .m = rows, .n = s->d, .k = lk, .a = ds, .a_row = width, .a_column = 1, .b = h.k, .b_row = stride,
+                             .out = rq + i * stride, .out_row = stride, .s = s, .ahead = next_head(s, h.q, i), .far = 1 });
         multiply(&(product){ .m = lk, .n = s->d, .k = rows, .a = ds, .a_row = 1, .a_column = width, .b = qi, .b_row = stride,
-                             .out = gk, .out_row = stride, .add = i > 0 });
+                             .out = gk, .out_row = stride, .add = i > 0, .s = s, .ahead = i ? NULL : next_head(s, g, 0), .far = 1 });
         multiply(&(product){ .m = lk, .n = s->d, .k = rows, .a = p, .a_row = 1, .a_column = width, .b = gi, .b_row = stride,
-                             .out = gv, .out_row = stride, .add = i > 0 });
+                             .out = gv, .out_row = stride, .add = i > 0, .far = 1 });
     }
 }

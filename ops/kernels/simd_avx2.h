@@ -36,6 +36,7 @@ static inline vec v_min(vec a, vec b) { return _mm256_min_ps(a, b); }
 static inline vec v_sqrt(vec a) { return _mm256_sqrt_ps(a); }
 static inline vec v_abs(vec a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
 static inline vec v_neg(vec a) { return _mm256_xor_ps(_mm256_set1_ps(-0.0f), a); }
+static inline vec v_exponent(vec a) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 23)); }
 static inline vec v_floor(vec a) { return _mm256_floor_ps(a); }
 static inline mask v_gt(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
 static inline mask v_ge(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_GE_OQ); }

@@ -32,6 +32,7 @@ static inline vec v_min(vec a, vec b) { return _mm512_min_ps(a, b); }
 static inline vec v_sqrt(vec a) { return _mm512_sqrt_ps(a); }
 static inline vec v_abs(vec a) { return _mm512_abs_ps(a); }
 static inline vec v_neg(vec a) { return _mm512_xor_ps(_mm512_set1_ps(-0.0f), a); }
+static inline vec v_exponent(vec a) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23)); }
 static inline vec v_floor(vec a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
 static inline mask v_gt(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 static inline mask v_ge(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }

@@ -7,6 +7,7 @@
 #define ADZE_OPS_KERNELS_SIMD_SCALAR_H
 
 #include <sleef.h>
+#include <string.h>
 
 enum { VL = 1 };
 typedef real vec;
@@ -36,6 +37,16 @@ static inline vec v_sqrt(vec a) { return V_LIBM(sqrt)(a); }
 static inline vec v_abs(vec a) { return V_LIBM(fabs)(a); }
 static inline vec v_neg(vec a) { return -a; }
 static inline vec v_floor(vec a) { return V_LIBM(floor)(a); }
+#ifndef ADZE_DOUBLE
+static inline vec v_exponent(vec a)
+{
+    uint32_t bits;
+    memcpy(&bits, &a, sizeof bits);
+    bits <<= 23;
+    memcpy(&a, &bits, sizeof bits);
+    return a;
+}
+#endif
 static inline mask v_gt(vec a, vec b) { return a > b; }
 static inline mask v_ge(vec a, vec b) { return a >= b; }
 static inline mask v_lt(vec a, vec b) { return a < b; }
