@@ -168,8 +168,26 @@ static void test_hidden(void **state)
     inputs_free(&in);
 }
 
+/* Two keys with scores 0 and x weigh the second e^x / (1 + e^x), for x from 0 down to where it counts as nothing. */
+static void test_exponentials(void **state)
+{
+    enum { QUERIES = 4096 };
+    static float q[QUERIES], y[QUERIES];
+    const float k[] = { 0, 1 }, v[] = { 0, 1 };
+    const ad_attention_shape s = { .lq = QUERIES, .lk = 2, .d = 1, .stride = 1, .scale = 1 };
+    float scratch[AD_ATTENTION_SCRATCH(2, 1)];
+    for (int i = 0; i < QUERIES; i++) q[i] = -79.9f * (float)i / QUERIES;
+    for (int isa = 0; isa <= ad__kernels_isa(); isa++) {
+        ad__kernels(isa, 0)->norm.attention(&s, q, k, v, NULL, NULL, y, scratch);
+        for (int i = 0; i < QUERIES; i++) {
+            double e = exp((double)q[i]), want = e / (1 + e);
+            if (!(fabs((double)y[i] - want) <= 3 * ldexp(want, -23))) fail_msg("weight of %.9g is %.9g, not %.9g", (double)q[i], (double)y[i], want);
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_variants), cmocka_unit_test(test_nan), cmocka_unit_test(test_hidden) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_exponentials), cmocka_unit_test(test_variants), cmocka_unit_test(test_nan), cmocka_unit_test(test_hidden) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
