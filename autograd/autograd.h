@@ -214,6 +214,7 @@ typedef struct ad_program ad_program;
 typedef struct ad_plan_options {
     bool no_sharing;       /* do not share equal records */
     bool no_chains;        /* do not run elementwise chains in blocks, nor join and cut channels in them */
+    bool no_tails;         /* do not run elementwise chains on the pieces of a convolution's result as they are made */
     bool no_recompute;     /* keep activations for the backward part instead of computing cheap ones again */
     bool no_reuse;         /* every value its own buffer */
     bool no_commits;       /* leave the parameter store alone */
@@ -300,7 +301,7 @@ typedef struct ad_lifetime {
     int step;                /* that computes it; -1: a leaf, or dropped */
     int again;               /* how many later steps make it again */
     int stands_in;           /* SHARED: index of that record */
-    bool alias;              /* lies in the buffer of another value: a reshape, an update in place */
+    bool alias;              /* lies in the buffer of another value: a reshape, an update in place, a convolution with a tail */
     size_t offset, bytes;    /* IN_ARENA: in the arena; of an alias those of the buffer it lies in */
     int first, last;         /* steps between which the buffer is its own; `last` may be one past the last step: until the end */
 } ad_lifetime;

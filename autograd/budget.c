@@ -224,7 +224,7 @@ static ad_status find(search *x, size_t memory)
     AD_TRY(ad__schedule_make(&x->flow, SIZE_MAX, AD__LATER, &x->schedule, &found));
     AD_ASSERT(found);
     if (!measure(x)) return no_memory(p);
-    p->again.without = x->bytes + scratch;
+    if (p->again.without == 0) p->again.without = x->bytes + scratch;
     if (x->bytes <= enough) return AD_OK;
     AD_TRY(try_all(x, x->live, enough, &least));
     if (x->best.n == 0) return refuse(p, memory, least + scratch);

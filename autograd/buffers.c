@@ -50,12 +50,17 @@ size_t ad__buffer_bytes(const ad_program *p, int value)
 
 static void lifetimes(ad_program *p, bool reuse)
 {
+    for (int i = 0; i < p->n_values; i++) {
+        p->values[i].first = p->values[i].last = -1;
+        p->values[i].kind = AD__NOWHERE;
+    }
     for (int i = 0; i < p->n_steps; i++) {
         const ad__step *s = &p->steps[i];
         if (ad__moves_nothing(p, s)) continue;
         for (int k = 0; k < s->n_in; k++)
             if (s->in[k] >= 0) touch(p, s->in[k], i);
         for (int k = 0; k < s->n_out; k++) touch(p, s->out[k], i);
+        for (int k = 0; s->is_tail && k < s->n_out; k++) touch(p, s->out[k], i - 1);
     }
     for (int i = 0; i < p->n_values; i++) {
         ad__value *v = &p->values[i];
@@ -169,11 +174,16 @@ static ad_status allocate(ad_program *p)
     return AD_OK;
 }
 
-ad_status ad__plan_buffers(ad_program *p, bool reuse)
+ad_status ad__place_buffers(ad_program *p, bool reuse)
 {
     ad__find_aliases(p);
     lifetimes(p, reuse);
-    AD_TRY(place(p));
+    return place(p);
+}
+
+ad_status ad__plan_buffers(ad_program *p, bool reuse)
+{
+    AD_TRY(ad__place_buffers(p, reuse));
     AD_TRY(list_leaves(p));
     AD_TRY(allocate(p));
     for (int i = 0; i < p->n_values; i++)

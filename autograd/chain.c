@@ -236,6 +236,7 @@ static ad_status make_chain(plan *c, int g)
     for (int m = 0; m < grp->n; m++) add_link(c, ch, g, grp->member[m]);
     give_buffers(ch);
     ch->count = grp->count;
+    ch->over = -1;
     ch->block = grp->row ? grp->row * (BLOCK / grp->row > 0 ? BLOCK / grp->row : 1) : BLOCK;
     last->chain = ch;
     ends(p, last, ch, ids);
@@ -282,7 +283,15 @@ static bool uses(plan *c)
     return true;
 }
 
-ad_status ad__plan_chains(ad_program *p)
+/* The step's operand is the result of an op that may have it as its tail. */
+static bool may_be_tail(const plan *c, const ad__step *s)
+{
+    for (int i = 0; i < s->n_in; i++)
+        if (c->writer[s->in[i]] >= 0 && ad__tailed(&c->p->steps[c->writer[s->in[i]]])) return true;
+    return false;
+}
+
+ad_status ad__plan_chains(ad_program *p, bool tails)
 {
     plan c = { .p = p };
     ad_status s = uses(&c) ? AD_OK : AD_FAIL(&p->ctx->error, ENOMEM, "plan: out of memory");
@@ -290,8 +299,10 @@ ad_status ad__plan_chains(ad_program *p)
         int64_t length;
         if (ad__chainable(p, &p->steps[j], &length)) join(&c, j, length);
     }
-    for (int g = 0; s == AD_OK && g < c.n_groups; g++)
-        if (c.groups[g].n > 1 || (c.groups[g].n == 1 && c.groups[g].row)) s = make_chain(&c, g);
+    for (int g = 0; s == AD_OK && g < c.n_groups; g++) {
+        const group *grp = &c.groups[g];
+        if (grp->n > 1 || (grp->n == 1 && (grp->row || (tails && may_be_tail(&c, &p->steps[grp->member[0]]))))) s = make_chain(&c, g);
+    }
     ad__drop_steps(p);
     free(c.writer);
     free(c.reader);

@@ -83,7 +83,8 @@ static void bind(const chain_run *r, bound *b, char *scratch)
         at->call.out = &at->buffer[link->n_in];
         at->call.threads = 1;
         at->call.error = NULL;
-        at->call.around = ch->slots[link->out].buffer < 0 && (size_t)ch->count * real_size(r->p->precision) >= AD__AROUND;
+        at->call.around = ch->slots[link->out].buffer < 0 && link->out != ch->over &&
+                          (size_t)ch->count * real_size(r->p->precision) >= AD__AROUND;
         for (int i = 0; i <= link->n_in; i++) {
             const ad__slot *s = slot_of(ch, link, i);
             at->buffer[i].data = s->buffer >= 0 ? scratch + (size_t)s->buffer * buffer : r->p->data[s->value];
@@ -161,28 +162,48 @@ static void run_unit(int64_t unit, void *scratch, void *arg)
     }
 }
 
+void ad__chain_run_pieces(ad_program *p, const ad__step *s, const ad_call *call, int n, const int64_t (*piece)[2], void *scratch)
+{
+    const ad__chain *ch = s->chain;
+    chain_run r = { .p = p, .chain = ch, .call = call };
+    bound b[AD__MAX_LINKS];
+    tile_rows(&r, scratch);
+    bind(&r, b, scratch);
+    for (int i = 0; i < n; i++) {
+        int64_t end = piece[i][0] + piece[i][1];
+        for (int64_t start = piece[i][0]; start < end; start += ch->block)
+            run_block(&r, b, scratch, ch->n_links, start, end - start < ch->block ? end - start : ch->block);
+    }
+}
+
 /* Ranges of the value that link L makes and of its operands, over all blocks. */
-static ad_status describe(chain_run *r, ad_finding *found)
+static ad_status describe(chain_run *r, const ad__step *step, const ad_run_options *o)
 {
     const ad__chain *ch = r->chain;
     const int L = r->failed_link;
     const ad__link *link = &ch->links[L];
     ad__range out = ad__range_none(), in[AD_MAX_OPERANDS];
     bound b[AD__MAX_LINKS];
+    /* What the chain's result lies over is gone by now. */
+    const int lost = ch->over >= 0 ? step[-1].out[0] : -1;
+    if (lost >= 0) AD_TRY(ad__run_again(r->p, step - 1, o));
     for (int i = 0; i < link->n_in; i++) {
         const ad__slot *s = slot_of(ch, link, i);
         in[i] = ad__range_none();
-        if (s->span != AD__FULL) ad__range_add(&in[i], &(ad_buffer){ r->p->data[s->value], r->p->values[s->value].tensor->shape }, r->p->precision);
+        if (s->span == AD__FULL && s->value != lost) continue;
+        ad__range_add(&in[i], &(ad_buffer){ r->p->data[s->value], r->p->values[s->value].tensor->shape }, r->p->precision);
     }
     tile_rows(r, r->call->thread_scratch);
     bind(r, b, r->call->thread_scratch);
     for (int64_t start = 0; start < ch->count; start += ch->block) {
         run_block(r, b, r->call->thread_scratch, L + 1, start, ch->count - start < ch->block ? ch->count - start : ch->block);
         ad__range_add(&out, b[L].call.out, r->p->precision);
-        for (int i = 0; i < link->n_in; i++)
-            if (slot_of(ch, link, i)->span == AD__FULL) ad__range_add(&in[i], &b[L].buffer[i], r->p->precision);
+        for (int i = 0; i < link->n_in; i++) {
+            const ad__slot *s = slot_of(ch, link, i);
+            if (s->span == AD__FULL && s->value != lost) ad__range_add(&in[i], &b[L].buffer[i], r->p->precision);
+        }
     }
-    return ad__report_not_finite(r->call->error, link->record, 0, &out, in, found);
+    return ad__report_not_finite(r->call->error, link->record, 0, &out, in, o->found);
 }
 
 ad_status ad__chain_run(ad_program *p, const ad__step *s, ad_call *call, const ad_run_options *o)
@@ -190,5 +211,5 @@ ad_status ad__chain_run(ad_program *p, const ad__step *s, ad_call *call, const a
     chain_run r = { .p = p, .chain = s->chain, .call = call, .check = o->check, .failed_link = s->chain->n_links };
     int64_t unit = s->chain->block * BLOCKS_A_UNIT;
     ad_parallel(call, (s->chain->count + unit - 1) / unit, s->chain->count * s->chain->n_links, run_unit, &r);
-    return r.failed_link < s->chain->n_links ? describe(&r, o->found) : AD_OK;
+    return r.failed_link < s->chain->n_links ? describe(&r, s, o) : AD_OK;
 }

@@ -149,6 +149,7 @@ struct ad__step {
     int *in, *out;               /* value ids; -1 for a missing operand */
     bool late;                   /* writes a parameter in place, or depends on such a step */
     bool in_place;               /* output 0 is written where the parameter in[0] lies */
+    bool is_tail;                /* a chain that the step before runs on the pieces of its result */
     ad_scratch scratch;
     ad_cost cost;
     double seconds;
@@ -189,6 +190,7 @@ struct ad__chain {
     ad__slot *slots;
     ad__window *windows;
     int64_t count, block;        /* elements in all and in a block */
+    int over;                    /* of a tail: slot of the result that lies over the result of the step before, else -1 */
 };
 
 struct ad_program {
@@ -216,7 +218,12 @@ struct ad_program {
 };
 
 ad_status ad__plan_recompute(ad_program *p);
-ad_status ad__plan_chains(ad_program *p);
+/* With tails, a record behind an op that may have one is a chain even if it is alone. */
+ad_status ad__plan_chains(ad_program *p, bool tails);
+/* Chains run on the pieces of results that they read. `reuse` as below: a result may lie over what it is made from; `tight`: only where that is
+ * so, and the arena needs no more for it. Where it would take more than `memory` bytes (0: any), all is left as it was, and *fits is false. */
+ad_status ad__plan_tails(ad_program *p, bool reuse, bool tight, size_t memory, bool *fits);
+bool ad__tailed(const ad__step *s);                    /* may have a tail */
 ad_status ad__plan_columns(ad_program *p);
 bool ad__copies_columns(const ad__record *r);                /* op->columns says so */
 ad_shape ad__rows_of(const ad_shape *x, int64_t rows);       /* so many rows of its last axis, with the same rank */
@@ -224,6 +231,8 @@ void ad__drop_steps(ad_program *p);                          /* those whose reco
 /* May the step be a link of a chain? The length of the rows among its operands must be one, and `*row` is set to it (0: none). */
 bool ad__chainable(const ad_program *p, const ad__step *s, int64_t *row);
 ad_status ad__plan_buffers(ad_program *p, bool reuse);
+/* Its first part: offsets and value_bytes, from the steps and aliases as they are. */
+ad_status ad__place_buffers(ad_program *p, bool reuse);
 /* A new value of the same tensor: another time that it is made. Its id; -1 when memory is out. */
 int ad__value_again(ad_program *p, int value);
 
@@ -265,6 +274,10 @@ typedef enum ad__patience { AD__LATER, AD__LATER_ROOT, AD__ANY_TIME, AD__PATIENC
 ad_status ad__schedule_make(const ad__flow *f, size_t limit, ad__patience patience, ad__schedule *s, bool *found);
 ad_status ad__plan_budget(ad_program *p, size_t memory);
 ad_status ad__chain_run(ad_program *p, const ad__step *s, ad_call *call, const ad_run_options *o);
+/* The same on some pieces of its elements, on the calling thread. */
+void ad__chain_run_pieces(ad_program *p, const ad__step *s, const ad_call *call, int n, const int64_t (*piece)[2], void *scratch);
+/* Runs a step alone, unchecked: its results are again what they were. */
+ad_status ad__run_again(ad_program *p, const ad__step *s, const ad_run_options *o);
 size_t ad__chain_thread_scratch(const ad__chain *c, ad_precision p);
 /* Comes from a gradient rule, or is made again for one. */
 bool ad__step_backward(const ad_program *p, const ad__step *s);

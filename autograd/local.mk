@@ -32,6 +32,6 @@ libcore_la_SOURCES += \
 	autograd/sha256.c \
 	autograd/shape.c \
 	autograd/svg.c autograd/svg.h \
-	autograd/tape.c \
+	autograd/tail.c autograd/tape.c \
 	autograd/text.c autograd/text.h
 headers += autograd/autograd.h autograd/op.h autograd/error.h

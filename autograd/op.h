@@ -129,6 +129,13 @@ typedef struct ad_buffer {
     ad_shape shape;
 } ad_buffer;
 
+/* What the planner has run behind an op that says AD_TAILED, on each piece of its first result as soon as it is complete: elements piece[i][0] to
+ * piece[i][0] + piece[i][1] - 1, whole rows of the last axis. `scratch` is the thread's own. */
+typedef struct ad_tail {
+    void (*run)(void *arg, int n, const int64_t (*piece)[2], void *scratch);
+    void *arg;
+} ad_tail;
+
 /* What forward gets. Inputs are never written. A missing optional input has data NULL. */
 typedef struct ad_call {
     const void *attr;
@@ -142,6 +149,8 @@ typedef struct ad_call {
     char *thread_scratch;      /* ... then `per_thread` bytes for each thread */
     size_t thread_scratch_size;
     bool around;               /* the result is so large that it is gone from the caches before it is read: best written past them */
+    const ad_tail *tail;       /* AD_TAILED: given every element of out 0 once; may be NULL */
+    size_t tail_scratch;       /* where its part of a thread's scratch begins */
     uint64_t key;              /* random ops: hash of (seed, purpose, path of the site) */
     uint64_t step;             /* step or item */
     uint32_t draw;
@@ -203,9 +212,11 @@ enum {
     AD_IN_PLACE = 16,          /* out 0 may share the buffer of in 0 (elementwise in that operand) */
     AD_ALIAS = 32,             /* out 0 is in 0 with another shape: no work, no buffer (reshape) */
     /* Element i of the output depends on element i of each input alone, or on the only element of an input that has one. Such an
-     * op's forward also takes flat blocks [n], so that the planner can run chains of them block by block in first-level cache. */
+     * op's forward also takes flat blocks [n], so that the planner can run chains of them block by block in first-level cache, and the output
+     * may lie where an input lies. */
     AD_ELEMENTWISE = 64,
-    AD_CHEAP = 128             /* elementwise, and computing it again costs less than keeping it in memory */
+    AD_CHEAP = 128,            /* elementwise, and computing it again costs less than keeping it in memory */
+    AD_TAILED = 256            /* forward gives each piece of out 0 to c->tail, where there is one, as soon as nothing changes or reads it any more */
 };
 
 struct ad_op {

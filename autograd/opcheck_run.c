@@ -191,6 +191,43 @@ static ad_status inspect(const ad__opcheck *k, const ad__record *r, const room *
     return ad__opcheck_fail(k, "%s writes outside its scratch", name);
 }
 
+/* What a tail was given: copies of pieces, and how often each element came. */
+typedef struct given {
+    const float *from;
+    float *copy;
+    unsigned char *times;
+    int64_t count;
+    bool outside;
+} given;
+
+static void take(void *arg, int n, const int64_t (*piece)[2], void *scratch)
+{
+    given *g = arg;
+    for (int i = 0; i < n; i++)
+        for (int64_t e = piece[i][0]; e < piece[i][0] + piece[i][1]; e++) {
+            if (e < 0 || e >= g->count || g->times[e]++ > 0) g->outside = true;
+            else g->copy[e] = g->from[e];
+        }
+}
+
+/* The promise of AD_TAILED: every element is given once, and is complete by then. */
+static ad_status check_tail(const ad__opcheck *k, const ad__record *r, ad_call c)
+{
+    given g = { .from = c.out[0].data, .count = ad_count(&c.out[0].shape) };
+    const ad_tail tail = { take, &g };
+    g.copy = calloc((size_t)g.count + 1, sizeof *g.copy);
+    g.times = calloc((size_t)g.count + 1, 1);
+    c.tail = &tail;
+    ad_status s = g.copy && g.times ? r->op->forward(&c) : AD_FAIL(k->error, ENOMEM, "checks of ops: out of memory");
+    for (int64_t e = 0; s == AD_OK && e < g.count; e++) g.outside = g.outside || g.times[e] != 1;
+    if (s == AD_OK && g.outside) s = ad__opcheck_fail(k, "%s does not give its tail every element once", r->op->name);
+    if (s == AD_OK && memcmp(g.copy, ad_data(r->out[0]), (size_t)g.count * sizeof *g.copy) != 0)
+        s = ad__opcheck_fail(k, "%s gives its tail elements that are not complete", r->op->name);
+    free(g.copy);
+    free(g.times);
+    return s;
+}
+
 static ad_status check_record(const ad__opcheck *k, ad_ctx *ctx, const ad__record *r)
 {
     room m;
@@ -200,6 +237,7 @@ static ad_status check_record(const ad__opcheck *k, ad_ctx *ctx, const ad__recor
                   .thread_scratch_size = m.need.per_thread, .around = true, .error = &ctx->error };
     if (s == AD_OK && r->op->forward(&c) != AD_OK) s = ad__opcheck_fail(k, "%s: %s", r->op->name, ad_ctx_message(ctx));
     if (s == AD_OK) s = inspect(k, r, &m);
+    if (s == AD_OK && (r->op->flags & AD_TAILED)) s = check_tail(k, r, c);
     free_room(r, &m);
     return s;
 }
@@ -213,28 +251,45 @@ static void *at(void *data, ad_shape s, int64_t from)
     return (char *)data + ad_shape_bytes(&s, AD_F32);
 }
 
-/* The promise of AD_ELEMENTWISE: flat blocks give the same bits as the whole. Broadcast operands are none of its business. */
-static ad_status check_blocks(const ad__opcheck *k, ad_ctx *ctx, const ad__record *r)
+static bool single(const ad_tensor *x)
 {
-    int64_t n = ad_count(&r->out[0]->shape), step = n / 3 + 1;
-    bool flat = (r->op->flags & AD_ELEMENTWISE) && n > 1;
-    for (int i = 0; i < r->n_in; i++) flat = flat && r->in[i] && (ad_count(&r->in[i]->shape) == n || ad_count(&r->in[i]->shape) == 1);
-    if (!flat) return AD_OK;
-    size_t bytes = ad_shape_bytes(&r->out[0]->shape, AD_F32);
-    char *made = malloc(bytes + 1);
-    ad_status s = made ? AD_OK : AD_FAIL(k->error, ENOMEM, "checks of ops: out of memory");
-    for (int64_t from = 0; s == AD_OK && from < n; from += step) {
-        ad_buffer in[AD_MAX_INPUTS], out = { at(made, r->out[0]->shape, from), { 1, { n - from < step ? n - from : step }, r->out[0]->shape.dtype } };
+    return ad_count(&x->shape) == 1;
+}
+
+/* The op on flat blocks; where `over` is an operand, the result lies where it lies. */
+static ad_status flat_blocks(const ad__opcheck *k, ad_ctx *ctx, const ad__record *r, int over, char *made)
+{
+    const ad_shape *y = &r->out[0]->shape;
+    int64_t n = ad_count(y), step = n / 3 + 1;
+    if (over >= 0) memcpy(made, ad_data(r->in[over]), ad_shape_bytes(y, AD_F32));
+    for (int64_t from = 0; from < n; from += step) {
+        int64_t count = n - from < step ? n - from : step;
+        ad_buffer in[AD_MAX_INPUTS], out = { at(made, *y, from), { 1, { count }, y->dtype } };
         for (int i = 0; i < r->n_in; i++) {
-            bool one = ad_count(&r->in[i]->shape) == 1;
-            in[i] = (ad_buffer){ at((void *)ad_data(r->in[i]), r->in[i]->shape, one ? 0 : from), { 1, { one ? 1 : out.shape.dim[0] }, r->in[i]->shape.dtype } };
+            const ad_shape *x = &r->in[i]->shape;
+            in[i] = (ad_buffer){ i == over ? out.data : at((void *)ad_data(r->in[i]), *x, single(r->in[i]) ? 0 : from),
+                                 { 1, { single(r->in[i]) ? 1 : count }, x->dtype } };
         }
         ad_call c = { .attr = r->attr, .n_in = r->n_in, .n_out = 1, .in = in, .out = &out, .precision = AD_F32,
-                      .kernels = ad_ctx_kernels(ctx, AD_F32), .threads = 1, .around = true, .error = &ctx->error };
-        if (r->op->forward(&c) != AD_OK) s = ad__opcheck_fail(k, "%s: %s", r->op->name, ad_ctx_message(ctx));
+                      .kernels = ad_ctx_kernels(ctx, AD_F32), .threads = 1, .around = over < 0, .error = &ctx->error };
+        if (r->op->forward(&c) != AD_OK) return ad__opcheck_fail(k, "%s: %s", r->op->name, ad_ctx_message(ctx));
     }
-    if (s == AD_OK && memcmp(made, ad_data(r->out[0]), bytes) != 0)
-        s = ad__opcheck_fail(k, "%s is called elementwise, but flat blocks give other numbers than the whole", r->op->name);
+    if (memcmp(made, ad_data(r->out[0]), ad_shape_bytes(y, AD_F32)) == 0) return AD_OK;
+    if (over >= 0) return ad__opcheck_fail(k, "%s is called elementwise, but gives other numbers where its result lies over operand %d", r->op->name, over);
+    return ad__opcheck_fail(k, "%s is called elementwise, but flat blocks give other numbers than the whole", r->op->name);
+}
+
+/* The promise of AD_ELEMENTWISE: flat blocks give the same bits as the whole, over an operand too. Broadcast operands are none of its business. */
+static ad_status check_blocks(const ad__opcheck *k, ad_ctx *ctx, const ad__record *r)
+{
+    const ad_shape *y = &r->out[0]->shape;
+    bool flat = (r->op->flags & AD_ELEMENTWISE) && ad_count(y) > 1;
+    for (int i = 0; i < r->n_in; i++) flat = flat && r->in[i] && (ad_count(&r->in[i]->shape) == ad_count(y) || single(r->in[i]));
+    if (!flat) return AD_OK;
+    char *made = malloc(ad_shape_bytes(y, AD_F32));
+    ad_status s = made ? flat_blocks(k, ctx, r, -1, made) : AD_FAIL(k->error, ENOMEM, "checks of ops: out of memory");
+    for (int i = 0; s == AD_OK && i < r->n_in; i++)
+        if (!single(r->in[i]) && r->in[i]->shape.dtype == y->dtype) s = flat_blocks(k, ctx, r, i, made);
     free(made);
     return s;
 }

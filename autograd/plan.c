@@ -1,7 +1,8 @@
 /*
  * plan.c - a tape becomes a program: what no output needs is dropped, equal records are shared, steps that change parameters come
  * last, cheap values are computed again where they would have to be kept for long (recompute.c), elementwise chains are joined
- * (chain.c), buffers are placed by lifetime (buffers.c), and if they must fit into a budget, more is computed again (budget.c).
+ * (chain.c), take part in slices and concatenations (columns.c) and run where convolutions make what they read (tail.c), buffers are
+ * placed by lifetime (buffers.c), and if they must fit into a budget, more is computed again (budget.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -297,6 +298,16 @@ static void costs(ad_program *p)
     }
 }
 
+/* Tails, and what a budget costs: where the arena does not fit with all of them, only those that need no memory. */
+static ad_status fit(ad_program *p, bool tails, const ad_plan_options *o)
+{
+    bool fits = false;
+    if (tails) AD_TRY(ad__plan_tails(p, !o->no_reuse, false, o->memory, &fits));
+    if (!o->memory || fits) return AD_OK;
+    AD_TRY(ad__plan_budget(p, o->memory));
+    return tails ? ad__plan_tails(p, true, true, o->memory, &fits) : AD_OK;
+}
+
 static ad_status plan(ad_program *p, int n_out, ad_tensor *const *outs, const ad_plan_options *o)
 {
     AD_TRY(init(p, n_out, outs));
@@ -310,11 +321,12 @@ static ad_status plan(ad_program *p, int n_out, ad_tensor *const *outs, const ad
     if (!o->no_commits) AD_TRY(plan_commits(p));
     keep(p, n_out, outs, o);
     if (!o->no_recompute) AD_TRY(ad__plan_recompute(p));
-    if (!o->no_chains) AD_TRY(ad__plan_chains(p));
+    bool tails = !o->no_chains && !o->no_tails;
+    if (!o->no_chains) AD_TRY(ad__plan_chains(p, tails));
     if (!o->no_chains && !o->memory) AD_TRY(ad__plan_columns(p));
     costs(p);
     if (o->memory && o->no_reuse) return AD_FAIL(&p->ctx->error, EUSAGE, "compile: a memory budget needs buffers that are reused");
-    if (o->memory) AD_TRY(ad__plan_budget(p, o->memory));
+    AD_TRY(fit(p, tails, o));
     AD_TRY(list_watched(p));
     return ad__plan_buffers(p, !o->no_reuse);
 }

@@ -62,16 +62,59 @@ static ad_status run_single(ad_program *p, const ad__step *s, ad_call *c, const 
     return o->check ? ad__look(c->error, r, c, o->found) : AD_OK;
 }
 
-static ad_status run_step(ad_program *p, ad__step *s, const ad_run_options *o)
+/* The tail of a step, on one thread after another. */
+typedef struct tail_run {
+    ad_program *p;
+    const ad__step *step;
+    const ad_call *call;
+    double seconds;              /* of all threads together */
+} tail_run;
+
+static void run_pieces(void *arg, int n, const int64_t (*piece)[2], void *scratch)
+{
+    tail_run *r = arg;
+    double start = r->p->profile ? now() : 0;
+    ad__chain_run_pieces(r->p, r->step, r->call, n, piece, scratch);
+    if (!r->p->profile) return;
+    double took = now() - start;
+#pragma omp atomic
+    r->seconds += took;
+}
+
+static ad_call call_of(ad_program *p, const ad__step *s, const ad_run_options *o)
 {
     char *scratch = p->arena + p->value_bytes;
-    double start = p->profile ? now() : 0;
-    ad_call c = { .precision = p->precision, .kernels = p->ctx->kernels[p->precision], .threads = p->ctx->threads,
+    return (ad_call){ .precision = p->precision, .kernels = p->ctx->kernels[p->precision], .threads = p->ctx->threads,
                   .scratch = s->scratch.shared ? scratch : NULL,
                   .thread_scratch = s->scratch.per_thread ? scratch + s->scratch.shared : NULL,
                   .thread_scratch_size = s->scratch.per_thread, .step = o->step, .draw = o->draw, .error = &p->ctx->error };
+}
+
+ad_status ad__run_again(ad_program *p, const ad__step *s, const ad_run_options *o)
+{
+    ad_run_options unchecked = *o;
+    ad_call c = call_of(p, s, o);
+    unchecked.check = false;
+    return run_single(p, s, &c, &unchecked);
+}
+
+/* The tail of a step runs with it, but in a checked run, where every result is looked at before anything is made from it. */
+static ad_status run_step(ad_program *p, ad__step *s, const ad_run_options *o)
+{
+    if (s->is_tail && !o->check) return AD_OK;
+    double start = p->profile ? now() : 0;
+    const ad_call plain = call_of(p, s, o);
+    ad_call c = plain;
+    tail_run r = { .p = p, .step = s + 1, .call = &plain };
+    const ad_tail tail = { run_pieces, &r };
+    if (!o->check && s + 1 < p->steps + p->n_steps && s[1].is_tail) {
+        c.tail = &tail;
+        c.tail_scratch = s->scratch.per_thread - s[1].scratch.per_thread;
+    }
     ad_status status = s->chain ? ad__chain_run(p, s, &c, o) : run_single(p, s, &c, o);
-    if (p->profile) s->seconds += now() - start;
+    if (!p->profile) return status;
+    s->seconds += now() - start - r.seconds / c.threads;
+    if (c.tail) s[1].seconds += r.seconds / c.threads;
     return status;
 }
 

@@ -81,7 +81,7 @@ static void print_table(ad_tape *t, const ad_program *p)
     for (int i = 0; ad_tape_record(t, i, &r); i++) table_row(&table, t, p, i, &r);
     cli_table_print(&table);
     printf("\n#n: what record n made; back: the record that a gradient rule goes back over; step: of the plan, from 0; lives a..b: steps between which the buffer is taken\n"
-           "(+n: made again n times later); offset: bytes into the arena (=: in the buffer of its operand); in chain: never leaves the cache\n");
+           "(+n: made again n times later); offset: bytes into the arena (=: in the buffer of another value); in chain: never leaves the cache\n");
 }
 
 static void json_row(ad_json_writer *w, ad_tape *t, const ad_program *p, int i, const ad_record_info *r)

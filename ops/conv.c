@@ -135,6 +135,7 @@ static const ad_sample samples[] = {
 
 const ad_op ad_op_conv = {
     .name = "conv", .doc = "convolution over one to three axes",
+    .flags = AD_TAILED,
     .operands = operands,
     .attr_size = sizeof(ad_conv_attr), .attrs = attrs,
     .shape = shape, .forward = forward, .gradient = gradient, .parameter = parameter, .scratch = scratch, .cost = cost,

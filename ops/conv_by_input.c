@@ -112,6 +112,7 @@ static const ad_sample samples[] = {
 
 const ad_op ad_op_conv_by_input = {
     .name = "conv_by_input", .doc = "adjoint of conv by its input",
+    .flags = AD_TAILED,
     .operands = operands,
     .attr_size = sizeof(ad_conv_attr), .attrs = attrs,
     .shape = shape, .forward = forward, .gradient = gradient, .scratch = scratch, .cost = cost,

@@ -168,6 +168,7 @@ typedef struct stage_job {
     const void *shape;
     const ad_args *args;
     int stage;
+    const ad_call *tailed;         /* the call whose tail runs behind each unit, NULL */
 } stage_job;
 
 static void run_unit(int64_t unit, void *scratch, void *arg)
@@ -179,19 +180,56 @@ static void run_unit(int64_t unit, void *scratch, void *arg)
         j->conv->run(j->shape, j->stage, unit, &args);
     else
         j->gemm->run(j->shape, j->stage, unit, &args);
+    if (!j->tailed) return;
+    ad_piece piece[AD_MOST_PIECES];
+    int n = j->conv->pieces(j->shape, unit, piece);
+    j->tailed->tail->run(j->tailed->tail->arg, n, (const ad_piece *)piece, (char *)scratch + j->tailed->tail_scratch);
 }
 
 static void run_stages(const ad_call *c, stage_job *job, const ad_work *work, double macs)
 {
-    for (job->stage = 0; job->stage < work->stages; job->stage++)
+    const ad_call *tailed = job->tailed;
+    for (job->stage = 0; job->stage < work->stages; job->stage++) {
+        job->tailed = job->stage + 1 == work->stages ? tailed : NULL;
         ad_parallel(c, work->units[job->stage], (int64_t)macs, run_unit, job);
+    }
+}
+
+/* ---- tails ---- */
+
+/* Rows of the last axis in a piece of about so many elements. */
+#define TAIL_ELEMENTS 16384
+
+typedef struct tail_job {
+    const ad_call *call;
+    int64_t count, piece;
+} tail_job;
+
+static void tail_piece(int64_t i, void *scratch, void *arg)
+{
+    const tail_job *j = arg;
+    int64_t first = i * j->piece, left = j->count - first;
+    const ad_piece piece = { first, left < j->piece ? left : j->piece };
+    j->call->tail->run(j->call->tail->arg, 1, &piece, (char *)scratch + j->call->tail_scratch);
+}
+
+/* The tail over a whole result, behind all units: none of them completes a pixel. */
+static void run_tail(const ad_call *c)
+{
+    const ad_shape *s = &c->out[0].shape;
+    int64_t row = s->dim[s->rank - 1], rows = TAIL_ELEMENTS / row;
+    tail_job job = { c, ad_count(s), (rows > 0 ? rows : 1) * row };
+    ad_parallel(c, (job.count + job.piece - 1) / job.piece, job.count, tail_piece, &job);
 }
 
 void ad__run_conv(const ad_call *c, const ad_conv_kernel *kernel, const ad_conv_shape *s, const ad_args *args)
 {
     ad_work work;
+    ad_piece piece[AD_MOST_PIECES];
     kernel->plan(s, &work);
-    run_stages(c, &(stage_job){ .conv = kernel, .shape = s, .args = args }, &work, ad__conv_macs(s));
+    bool by_unit = c->tail && kernel->pieces && work.units[work.stages - 1] > 0 && kernel->pieces(s, 0, piece) > 0;
+    run_stages(c, &(stage_job){ .conv = kernel, .shape = s, .args = args, .tailed = by_unit ? c : NULL }, &work, ad__conv_macs(s));
+    if (c->tail && !by_unit) run_tail(c);
 }
 
 void ad__run_gemm(const ad_call *c, const ad_gemm_kernel *kernel, const ad_gemm_shape *s, const ad_args *args)

@@ -309,6 +309,20 @@ static void view_run(const conv_view *v, const conv_layout *l, int64_t unit, con
     else unit_rows(&u);
 }
 
+/* The pixels of a unit, where it makes all of their channels and the view is the whole output. */
+static int view_pieces(const conv_view *v, int64_t unit, ad_piece *piece)
+{
+    conv_layout l;
+    layout_of(v, &l);
+    if (l.tile_groups > 1 || v->groups > 1) return 0;
+    int64_t height = v->axis[1].count, width = v->axis[2].count, per_plane = ceil_div(height, l.block), low = unit % per_plane * l.block;
+    int64_t first = l.flat ? unit * l.block : (unit / per_plane * height + low) * width;
+    int64_t left = l.flat ? conv_view_rows(v) * width - first : (height - low) * width, most = l.flat ? l.block : l.block * width;
+    piece[0][0] = first * v->columns;
+    piece[0][1] = (left < most ? left : most) * v->columns;
+    return 1;
+}
+
 /* Units of packing: the channel blocks of each group. */
 static int64_t pack_units(const conv_view *v)
 {
@@ -363,6 +377,13 @@ void K(conv_forward_run)(const ad_conv_shape *s, int stage, int64_t unit, const 
     view_run(&v, &l, unit, args->shared, args);
 }
 
+int K(conv_forward_pieces)(const ad_conv_shape *s, int64_t unit, ad_piece *piece)
+{
+    conv_view v;
+    ad__conv_view_forward(s, &v);
+    return view_pieces(&v, unit, piece);
+}
+
 /* ---- by_input ---- */
 
 void K(conv_by_input_plan)(const ad_conv_shape *s, ad_work *work)
@@ -399,4 +420,12 @@ void K(conv_by_input_run)(const ad_conv_shape *s, int stage, int64_t unit, const
         unit -= units;
         panels += v.groups * panel_floats(&v);
     }
+}
+
+int K(conv_by_input_pieces)(const ad_conv_shape *s, int64_t unit, ad_piece *piece)
+{
+    conv_view v;
+    if (ad__conv_phases(s) > 1) return 0;
+    ad__conv_view_by_input(s, 0, &v);
+    return view_pieces(&v, unit, piece);
 }

@@ -23,6 +23,9 @@ typedef struct ad_gemm_shape {
 typedef struct ad_conv_kernel {
     void (*plan)(const ad_conv_shape *s, ad_work *work);
     void (*run)(const ad_conv_shape *s, int stage, int64_t unit, const ad_args *args);
+    /* What the unit of the last stage completes, in whole pixels with all channels; their number. 0 where several units make a pixel, or it lies
+     * between those of others: then for every unit of the shape. NULL: so for every shape. */
+    int (*pieces)(const ad_conv_shape *s, int64_t unit, ad_piece *piece);
 } ad_conv_kernel;
 
 typedef struct ad_gemm_kernel {
@@ -43,6 +46,9 @@ typedef struct ad_gemm_kernel {
     X(winograd_forward, ad_conv_shape)       \
     X(winograd_by_input, ad_conv_shape)      \
     X(winograd_by_weight, ad_conv_shape)
+
+/* Those of them that make images. */
+#define AD_CONV_IMAGE_KERNELS(X) X(forward) X(by_input) X(winograd_forward) X(winograd_by_input)
 
 typedef struct ad_conv_kernels {
     ad_conv_kernel forward, by_input, by_weight;

@@ -93,6 +93,13 @@ void K(conv_forward_run)(const ad_conv_shape *s, int stage, int64_t unit, const 
     }
 }
 
+int K(conv_forward_pieces)(const ad_conv_shape *s, int64_t unit, ad_piece *piece)
+{
+    piece[0][1] = s->out[2] * s->cout;
+    piece[0][0] = unit * piece[0][1];
+    return 1;
+}
+
 /* ---- by_input: a unit is one row of gx ---- */
 
 void K(conv_by_input_plan)(const ad_conv_shape *s, ad_work *work)
@@ -133,6 +140,13 @@ void K(conv_by_input_run)(const ad_conv_shape *s, int stage, int64_t unit, const
         for (int64_t g = 0; g < s->groups; g++)
             pixel_by_input(s, args, row, i2, g, gx);
     }
+}
+
+int K(conv_by_input_pieces)(const ad_conv_shape *s, int64_t unit, ad_piece *piece)
+{
+    piece[0][1] = s->in[2] * s->cin;
+    piece[0][0] = unit * piece[0][1];
+    return 1;
 }
 
 /* ---- by_weight: a unit is one row gw[k, ci, :]; scratch [chunks, cout] ---- */

@@ -202,6 +202,29 @@ static void run(const conv_view *v, int by_input, int stage, int64_t unit, const
     unit_run(&u);
 }
 
+/* Four rows of each stretch of tiles side by side; stretches over whole rows are one piece with what they follow. */
+static int pieces(const conv_view *v, int64_t unit, ad_piece *piece)
+{
+    wino_layout l = layout_of(v);
+    int64_t height = v->axis[1].count, width = v->axis[2].count, wide = wino_tiles(width), end = block_first(&l, unit + 1);
+    int n = 0;
+    for (int64_t tile = block_first(&l, unit), next; tile < end; tile = next) {
+        wino_place at = wino_place_of(v, tile);
+        next = (tile / wide + 1) * wide < end ? (tile / wide + 1) * wide : end;
+        int64_t right = at.x + (next - tile) * WINO_OUT, columns = (right < width ? right : width) - at.x;
+        for (int64_t y = at.y; y < at.y + WINO_OUT && y < height; y++) {
+            int64_t first = ((at.plane * height + y) * width + at.x) * v->columns, count = columns * v->columns;
+            if (n > 0 && piece[n - 1][0] + piece[n - 1][1] == first) {
+                piece[n - 1][1] += count;
+                continue;
+            }
+            piece[n][0] = first;
+            piece[n++][1] = count;
+        }
+    }
+    return n;
+}
+
 void K(conv_winograd_forward_plan)(const ad_conv_shape *s, ad_work *work)
 {
     conv_view v;
@@ -218,6 +241,13 @@ void K(conv_winograd_forward_run)(const ad_conv_shape *s, int stage, int64_t uni
     else K(conv_forward_run)(s, stage, unit, args);
 }
 
+int K(conv_winograd_forward_pieces)(const ad_conv_shape *s, int64_t unit, ad_piece *piece)
+{
+    conv_view v;
+    ad__conv_view_forward(s, &v);
+    return ad__conv_winograd_fits(s, AD_CONV_FORWARD) ? pieces(&v, unit, piece) : K(conv_forward_pieces)(s, unit, piece);
+}
+
 void K(conv_winograd_by_input_plan)(const ad_conv_shape *s, ad_work *work)
 {
     conv_view v;
@@ -232,4 +262,11 @@ void K(conv_winograd_by_input_run)(const ad_conv_shape *s, int stage, int64_t un
     ad__conv_view_by_input(s, 0, &v);
     if (ad__conv_winograd_fits(s, AD_CONV_BY_INPUT)) run(&v, 1, stage, unit, args);
     else K(conv_by_input_run)(s, stage, unit, args);
+}
+
+int K(conv_winograd_by_input_pieces)(const ad_conv_shape *s, int64_t unit, ad_piece *piece)
+{
+    conv_view v;
+    ad__conv_view_by_input(s, 0, &v);
+    return ad__conv_winograd_fits(s, AD_CONV_BY_INPUT) ? pieces(&v, unit, piece) : K(conv_by_input_pieces)(s, unit, piece);
 }

@@ -20,4 +20,8 @@ typedef struct ad_args {
     void *shared, *scratch;        /* 64-byte aligned */
 } ad_args;
 
+/* Elements of the result that lie side by side: the first one and their number. */
+typedef int64_t ad_piece[2];
+enum { AD_MOST_PIECES = 16 };     /* that one unit completes */
+
 #endif

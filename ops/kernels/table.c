@@ -7,13 +7,14 @@
 #define TEXT(x) TEXT_(x)
 
 #define CONV(kernel, which) .kernel = { .plan = K(conv_##which##_plan), .run = K(conv_##which##_run) }
+#define IMAGE(kernel, which) .kernel = { .plan = K(conv_##which##_plan), .run = K(conv_##which##_run), .pieces = K(conv_##which##_pieces) }
 #define ELEMENT(type, kernel, arguments) .kernel = K(element_##kernel),
 #define NORM(type, kernel, arguments) .kernel = K(norm_##kernel),
 
 #define TABLE(forward_, by_input_, by_weight_)                                                                       \
     {                                                                                                                \
         .name = TEXT(ADZE_VARIANT),                                                                                  \
-        .conv = { CONV(forward, forward_), CONV(by_input, by_input_), CONV(by_weight, by_weight_), CONV(gemm, gemm) }, \
+        .conv = { IMAGE(forward, forward_), IMAGE(by_input, by_input_), CONV(by_weight, by_weight_), CONV(gemm, gemm) }, \
         .element = { AD_ELEMENT_KERNELS(ELEMENT) },                                                                  \
         .norm = { AD_NORM_KERNELS(NORM) },                                                                           \
     }

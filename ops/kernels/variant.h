@@ -35,6 +35,9 @@ extern const ad_kernels K(table_winograd);     /* of the fast variants: convolut
 AD_CONV_KERNELS(X)
 AD_CONV_WINOGRAD_KERNELS(X)
 #undef X
+#define X(name) int K(conv_##name##_pieces)(const ad_conv_shape *s, int64_t unit, ad_piece *piece);
+AD_CONV_IMAGE_KERNELS(X)
+#undef X
 #define X(type, name, arguments) type K(element_##name) arguments;
 AD_ELEMENT_KERNELS(X)
 #undef X

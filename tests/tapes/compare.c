@@ -31,6 +31,7 @@ static const struct { const char *name; ad_plan_options plan; } plans[] = {
     { "reuse alone", { .no_sharing = true, .no_chains = true, .no_recompute = true } },
     { "no sharing", { .no_sharing = true } },
     { "no chains", { .no_chains = true } },
+    { "no tails", { .no_tails = true } },
     { "no recomputing", { .no_recompute = true } },
     { "no reuse", { .no_reuse = true } },
     { "the whole plan", { 0 } },
