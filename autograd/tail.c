@@ -120,7 +120,7 @@ static void detach_all(ad_program *p, const ad__step *before)
             p->steps[i].chain->over = -1;
             p->values[p->steps[i - 1].out[0]].alias = p->steps[i - 1].out[0];
         }
-    memcpy(p->steps, before, (size_t)p->n_steps * sizeof *before);
+    if (p->n_steps > 0) memcpy(p->steps, before, (size_t)p->n_steps * sizeof *before);
 }
 
 static ad_status fit(ad_program *p, const ad__step *before, bool reuse, size_t memory, bool *fits)
@@ -141,7 +141,7 @@ ad_status ad__plan_tails(ad_program *p, bool reuse, bool tight, size_t memory, b
     ad_status s = left && before ? AD_OK : AD_FAIL(&p->ctx->error, ENOMEM, "plan: out of memory");
     *fits = true;
     if (s == AD_OK) {
-        memcpy(before, p->steps, (size_t)p->n_steps * sizeof *before);
+        if (p->n_steps > 0) memcpy(before, p->steps, (size_t)p->n_steps * sizeof *before);
         attach_all(p, left, reuse, tight);
         if (memory) s = fit(p, before, reuse, memory, fits);
     }
