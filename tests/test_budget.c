@@ -12,17 +12,9 @@
 #include <cmocka.h>
 
 #include "adze.h"
+#include "tests/noise.h"
 
 enum { STEPS = 3 };
-
-static ad_tensor *noise(ad_tape *t, const ad_shape *s, uint64_t key, double size)
-{
-    float *values = malloc(ad_shape_bytes(s, AD_F32));
-    for (int64_t i = 0; i < ad_count(s); i++) values[i] = (float)(size * ad_normal(key, 0, 0, (uint64_t)i));
-    ad_tensor *x = ad_constant(t, s, values);
-    free(values);
-    return x;
-}
 
 static void ok(ad_ctx *ctx, ad_status s)
 {

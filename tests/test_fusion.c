@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "adze.h"
+#include "tests/noise.h"
 
 enum { LAYERS = 5, CHANNELS = 8, WANTED = 2 + 3 * LAYERS };
 
@@ -17,15 +18,6 @@ typedef struct net {
     ad_tensor *wanted[WANTED];
     int n;
 } net;
-
-static ad_tensor *noise(ad_tape *t, const ad_shape *s, uint64_t key, double size)
-{
-    float *values = malloc(ad_shape_bytes(s, AD_F32));
-    for (int64_t i = 0; i < ad_count(s); i++) values[i] = (float)(size * ad_normal(key, 0, 0, (uint64_t)i));
-    ad_tensor *x = ad_constant(t, s, values);
-    free(values);
-    return x;
-}
 
 /* Convolution, batch norm and an activation, some times over with a skip connection; then the loss, the new averages, all gradients. */
 static net build(ad_tape *t)

@@ -14,6 +14,7 @@
 #include "adze.h"
 #include "autograd/internal.h"
 #include "ops/kernels/kernels.h"
+#include "tests/noise.h"
 
 typedef struct shape {
     const char *name;
@@ -37,15 +38,6 @@ static const shape shapes[] = {
     { "groups", { 4, { 2, 30, 20, 32 } }, { 4, { 3, 3, 8, 32 } }, 1, 4, 0 },
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes, MOST = 8 };
-
-static ad_tensor *noise(ad_tape *t, const ad_shape *s, uint64_t key, double size)
-{
-    float *values = malloc(ad_shape_bytes(s, AD_F32));
-    for (int64_t i = 0; i < ad_count(s); i++) values[i] = (float)(size * ad_normal(key, 0, 0, (uint64_t)i));
-    ad_tensor *x = ad_constant(t, s, values);
-    free(values);
-    return x;
-}
 
 /* An activation behind a convolution with a bias, one more convolution with a norm's affine and a residual behind it, joined with a copy of
  * the first; loss and gradients. With `look`, the convolutions' results are wanted too, so that nothing may lie over them. */
