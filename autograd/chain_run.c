@@ -72,6 +72,7 @@ static void bind(const chain_run *r, bound *b, char *scratch)
 {
     const ad__chain *ch = r->chain;
     size_t buffer = buffer_bytes(ch, r->p->precision);
+    tile_rows(r, scratch);
     for (int l = 0; l < ch->n_links; l++) {
         const ad__link *link = &ch->links[l];
         bound *at = &b[l];
@@ -102,7 +103,7 @@ static void copy_window(const chain_run *r, const ad__window *w, const bound *b,
     const ad__record *record = w->record;
     bool reads = w->operand < 0;
     const ad_tensor *narrow = reads ? record->out[0] : record->in[w->operand], *wide = reads ? record->in[0] : record->out[0];
-    int64_t columns = narrow->shape.dim[narrow->shape.rank - 1], all = wide->shape.dim[wide->shape.rank - 1], rows = n / columns;
+    int64_t columns = ad__row_of(&narrow->shape), all = ad__row_of(&wide->shape), rows = n / columns;
     size_t size = real_size(r->p->precision);
     ad_buffer block = { scratch + (size_t)s->buffer * buffer_bytes(r->chain, r->p->precision), ad__rows_of(&narrow->shape, rows) };
     ad_buffer outside = { (char *)r->p->data[w->value] + (size_t)(start / columns * all) * size, ad__rows_of(&wide->shape, rows) };
@@ -154,7 +155,6 @@ static void run_unit(int64_t unit, void *scratch, void *arg)
     chain_run *r = arg;
     const ad__chain *ch = r->chain;
     bound b[AD__MAX_LINKS];
-    tile_rows(r, scratch);
     bind(r, b, scratch);
     for (int64_t i = unit * BLOCKS_A_UNIT; i < (unit + 1) * BLOCKS_A_UNIT; i++) {
         int64_t start = i * ch->block, n = ch->count - start < ch->block ? ch->count - start : ch->block;
@@ -167,7 +167,6 @@ void ad__chain_run_pieces(ad_program *p, const ad__step *s, const ad_call *call,
     const ad__chain *ch = s->chain;
     chain_run r = { .p = p, .chain = ch, .call = call };
     bound b[AD__MAX_LINKS];
-    tile_rows(&r, scratch);
     bind(&r, b, scratch);
     for (int i = 0; i < n; i++) {
         int64_t end = piece[i][0] + piece[i][1];
@@ -193,7 +192,6 @@ static ad_status describe(chain_run *r, const ad__step *step, const ad_run_optio
         if (s->span == AD__FULL && s->value != lost) continue;
         ad__range_add(&in[i], &(ad_buffer){ r->p->data[s->value], r->p->values[s->value].tensor->shape }, r->p->precision);
     }
-    tile_rows(r, r->call->thread_scratch);
     bind(r, b, r->call->thread_scratch);
     for (int64_t start = 0; start < ch->count; start += ch->block) {
         run_block(r, b, r->call->thread_scratch, L + 1, start, ch->count - start < ch->block ? ch->count - start : ch->block);

@@ -40,8 +40,16 @@ bool ad__copies_columns(const ad__record *r)
 {
     ad_shape in[AD_MAX_INPUTS];
     if (!r->op->columns || r->out[0]->shape.rank < 2 || r->out[0]->shape.dtype != AD_REAL) return false;
-    for (int k = 0; k < r->n_in; k++) in[k] = r->in[k]->shape;
+    for (int k = 0; k < r->n_in; k++) {
+        if (!r->in[k]) return false;
+        in[k] = r->in[k]->shape;
+    }
     return r->op->columns(r->attr, r->n_in, in);
+}
+
+int64_t ad__row_of(const ad_shape *x)
+{
+    return x->dim[x->rank - 1];
 }
 
 ad_shape ad__rows_of(const ad_shape *x, int64_t rows)
@@ -50,11 +58,6 @@ ad_shape ad__rows_of(const ad_shape *x, int64_t rows)
     for (int i = 0; i < s.rank - 2; i++) s.dim[i] = 1;
     s.dim[s.rank - 2] = rows;
     return s;
-}
-
-static int64_t row_of(const ad_tensor *x)
-{
-    return x->shape.dim[x->shape.rank - 1];
 }
 
 /* Blocks are whole rows of so many columns, or could be: nothing else wants them otherwise. */
@@ -92,7 +95,7 @@ static ad_status read_in_place(plan *c, ad__step *slice)
 {
     ad_program *p = c->p;
     int value = slice->out[0], from = slice->in[0];
-    int64_t columns = row_of(slice->record->out[0]);
+    int64_t columns = ad__row_of(&slice->record->out[0]->shape);
     if (p->values[value].keep || c->chains[value] < c->readers[value]) return AD_OK;
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < p->n_steps; i++) {
@@ -141,7 +144,7 @@ static ad_status write_in_place(plan *c, ad__step *concat, int k)
     int value = concat->in[k], to = concat->out[0];
     ad__step *s = c->writer[value] >= 0 ? &p->steps[c->writer[value]] : NULL;
     if (!s || !s->chain || s->late != concat->late) return AD_OK;
-    int slot = slot_in_rows(s->chain, value, row_of(concat->record->in[k]));
+    int slot = slot_in_rows(s->chain, value, ad__row_of(&concat->record->in[k]->shape));
     if (slot < 0) return AD_OK;
     AD_TRY(add_window(p, s->chain, (ad__window){ concat->record, slot, to, k }));
     AD_TRY(add_output(p, s, to));

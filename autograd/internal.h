@@ -226,6 +226,7 @@ ad_status ad__plan_tails(ad_program *p, bool reuse, bool tight, size_t memory, b
 bool ad__tailed(const ad__step *s);                    /* may have a tail */
 ad_status ad__plan_columns(ad_program *p);
 bool ad__copies_columns(const ad__record *r);                /* op->columns says so */
+int64_t ad__row_of(const ad_shape *x);                       /* length of its last axis */
 ad_shape ad__rows_of(const ad_shape *x, int64_t rows);       /* so many rows of its last axis, with the same rank */
 void ad__drop_steps(ad_program *p);                          /* those whose record has become NULL */
 /* May the step be a link of a chain? The length of the rows among its operands must be one, and `*row` is set to it (0: none). */

@@ -242,7 +242,16 @@ static ad_status check_record(const ad__opcheck *k, ad_ctx *ctx, const ad__recor
     return s;
 }
 
-/* ---- elementwise ops ---- */
+/* ---- parts of a result ---- */
+
+/* The op on some part of its operands, as a chain runs it. */
+static ad_status run_part(const ad__opcheck *k, ad_ctx *ctx, const ad__record *r, const ad_buffer *in, ad_buffer *out, bool around)
+{
+    ad_call c = { .attr = r->attr, .n_in = r->n_in, .n_out = 1, .in = in, .out = out, .precision = AD_F32,
+                  .kernels = ad_ctx_kernels(ctx, AD_F32), .threads = 1, .around = around, .error = &ctx->error };
+    if (r->op->forward(&c) == AD_OK) return AD_OK;
+    return ad__opcheck_fail(k, "%s: %s", r->op->name, ad_ctx_message(ctx));
+}
 
 static void *at(void *data, ad_shape s, int64_t from)
 {
@@ -270,9 +279,7 @@ static ad_status flat_blocks(const ad__opcheck *k, ad_ctx *ctx, const ad__record
             in[i] = (ad_buffer){ i == over ? out.data : at((void *)ad_data(r->in[i]), *x, single(r->in[i]) ? 0 : from),
                                  { 1, { single(r->in[i]) ? 1 : count }, x->dtype } };
         }
-        ad_call c = { .attr = r->attr, .n_in = r->n_in, .n_out = 1, .in = in, .out = &out, .precision = AD_F32,
-                      .kernels = ad_ctx_kernels(ctx, AD_F32), .threads = 1, .around = over < 0, .error = &ctx->error };
-        if (r->op->forward(&c) != AD_OK) return ad__opcheck_fail(k, "%s: %s", r->op->name, ad_ctx_message(ctx));
+        AD_TRY(run_part(k, ctx, r, in, &out, over < 0));
     }
     if (memcmp(made, ad_data(r->out[0]), ad_shape_bytes(y, AD_F32)) == 0) return AD_OK;
     if (over >= 0) return ad__opcheck_fail(k, "%s is called elementwise, but gives other numbers where its result lies over operand %d", r->op->name, over);
@@ -299,7 +306,7 @@ static ad_status check_columns(const ad__opcheck *k, ad_ctx *ctx, const ad__reco
 {
     if (!ad__copies_columns(r)) return AD_OK;
     const ad_shape *y = &r->out[0]->shape;
-    int64_t columns = y->dim[y->rank - 1], all = ad_count(y) / columns, step = all / 3 + 1;
+    int64_t columns = ad__row_of(y), all = ad_count(y) / columns, step = all / 3 + 1;
     size_t bytes = ad_shape_bytes(y, AD_F32);
     char *made = malloc(bytes);
     ad_status s = made ? AD_OK : AD_FAIL(k->error, ENOMEM, "checks of ops: out of memory");
@@ -309,11 +316,9 @@ static ad_status check_columns(const ad__opcheck *k, ad_ctx *ctx, const ad__reco
             ad_buffer in[AD_MAX_INPUTS], out = { at(made, *y, from * columns), ad__rows_of(y, rows) };
             for (int i = 0; i < r->n_in; i++) {
                 const ad_shape *x = &r->in[i]->shape;
-                in[i] = (ad_buffer){ i == one ? at((void *)ad_data(r->in[i]), *x, from * x->dim[x->rank - 1]) : NULL, ad__rows_of(x, rows) };
+                in[i] = (ad_buffer){ i == one ? at((void *)ad_data(r->in[i]), *x, from * ad__row_of(x)) : NULL, ad__rows_of(x, rows) };
             }
-            ad_call c = { .attr = r->attr, .n_in = r->n_in, .n_out = 1, .in = in, .out = &out, .precision = AD_F32,
-                          .kernels = ad_ctx_kernels(ctx, AD_F32), .threads = 1, .around = true, .error = &ctx->error };
-            if (r->op->forward(&c) != AD_OK) s = ad__opcheck_fail(k, "%s: %s", r->op->name, ad_ctx_message(ctx));
+            s = run_part(k, ctx, r, in, &out, true);
         }
     if (s == AD_OK && memcmp(made, ad_data(r->out[0]), bytes) != 0)
         s = ad__opcheck_fail(k, "%s is said to copy columns, but blocks of rows give other numbers than the whole", r->op->name);

@@ -32,11 +32,6 @@ static int *writers(const ad_program *p)
     return left;
 }
 
-static int64_t row_of(const ad_shape *x)
-{
-    return x->dim[x->rank - 1];
-}
-
 /* Rows of the chain's row operands and windows must begin where a piece may begin. */
 static bool fits(const ad_program *p, const ad__step *s, int value, const int *left)
 {
@@ -48,10 +43,10 @@ static bool fits(const ad_program *p, const ad__step *s, int value, const int *l
         if (s->in[k] != value && left[s->in[k]] > 0) return false;
     for (int i = 0; i < ch->n_slots; i++) {
         if (ch->slots[i].value == value) full = ch->slots[i].span == AD__FULL;
-        if (ch->slots[i].span == AD__ROW && row_of(x) % ch->slots[i].n_row != 0) return false;
+        if (ch->slots[i].span == AD__ROW && ad__row_of(x) % ch->slots[i].n_row != 0) return false;
     }
     for (int i = 0; i < ch->n_windows; i++)
-        if (row_of(x) % row_of(&p->values[ch->slots[ch->windows[i].slot].value].tensor->shape) != 0) return false;
+        if (ad__row_of(x) % ad__row_of(&p->values[ch->slots[ch->windows[i].slot].value].tensor->shape) != 0) return false;
     return full;
 }
 
