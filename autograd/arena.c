@@ -1,4 +1,6 @@
 /* arena.c - memory that is given back all at once. */
+#define _DEFAULT_SOURCE               /* madvise */
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
