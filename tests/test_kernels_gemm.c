@@ -90,11 +90,13 @@ static void test_lengths(void **state)
 }
 
 /* Tall products, whose b is packed once; products with so many terms that they come in chunks; columns shared among units; results so
- * large that they are written past the caches; passes of terms with a rest that joins the last one and with one that does not. */
+ * large that they are written past the caches; passes of terms with a rest that joins the last one and with one that does not; rows so
+ * long that they are copied before they are read. */
 static void test_layouts(void **state)
 {
     static const int sizes[][4] = { { 1, 2100, 40, 35 }, { 1, 3, 5, 2100 }, { 1, 70, 47, 4099 }, { 2, 34, 20, 2048 }, { 1, 500, 300, 40 },
-                                   { 1, 300, 896, 40 }, { 1, 1200, 224, 33 }, { 1, 30, 64, 255 }, { 1, 30, 64, 257 }, { 1, 470, 80, 450 } };
+                                   { 1, 300, 896, 40 }, { 1, 1200, 224, 33 }, { 1, 30, 64, 255 }, { 1, 30, 64, 257 }, { 1, 470, 80, 450 }, { 1, 470, 40, 850 },
+                                   { 1, 530, 60, 270 }, { 1, 60, 530, 270 } };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int bits = 0; bits < 8; bits++) {
             ad_gemm_shape s = {

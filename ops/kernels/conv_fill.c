@@ -19,8 +19,9 @@ static void copy_slot(float *slot, const float *source, int64_t length)
     if (whole < length) v_store(slot + whole, v_load_n(source + whole, length - whole));
 }
 
-/* Pixel by pixel, so that memory is read in order. */
-void K(conv_copy_slots)(float *slots, const float *source, int64_t count, int64_t stride, int64_t length, int64_t blocks, int64_t distance)
+/* `count` pixels, `stride` apart, of `length` channels into slots; of `blocks` times `length` channels where blocks > 1, block i into the
+ * slots that begin at i * distance. Pixel by pixel, so that memory is read in order. */
+static void copy_slots(float *slots, const float *source, int64_t count, int64_t stride, int64_t length, int64_t blocks, int64_t distance)
 {
     for (int64_t p = 0; p < count; p++, slots += SLOT, source += stride)
         for (int64_t b = 0; b < blocks; b++)
@@ -36,8 +37,7 @@ static void fill_run(float *slots, const float *row, const conv_axis *x, int64_t
     if (row) conv_inside(x->source, x->step, offset, count, &low, &high);
     zero_slots(slots, low, blocks, distance);
     if (low < high)
-        K(conv_copy_slots)(slots + low * SLOT, row + (low * x->step + offset) * channels, high - low, x->step * channels, length,
-                           blocks, distance);
+        copy_slots(slots + low * SLOT, row + (low * x->step + offset) * channels, high - low, x->step * channels, length, blocks, distance);
     zero_slots(slots + high * SLOT, count - high, blocks, distance);
 }
 

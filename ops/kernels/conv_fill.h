@@ -78,8 +78,4 @@ void K(conv_pack_columns)(const conv_panels *p, int64_t first, int64_t terms, co
 /* panel[t * width + j] = w[j * stride + t] for eight columns j, of which `columns` exist (the others are zero). */
 void K(conv_pack_eight)(int64_t terms, const float *w, int64_t stride, int64_t columns, int64_t width, float *panel);
 
-/* `count` pixels, `stride` apart, of `length` channels into slots; of `blocks` times `length` channels where blocks > 1, block i
- * into the slots that begin at i * distance. */
-void K(conv_copy_slots)(float *slots, const float *source, int64_t count, int64_t stride, int64_t length, int64_t blocks, int64_t distance);
-
 #endif

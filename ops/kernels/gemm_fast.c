@@ -2,19 +2,25 @@
  * gemm_fast.c - the matrix product in registers, with the tiles of gemm_tile.h.
  *
  * A unit makes a block of c: some rows, some tiles of columns, one chunk of the summed axis. It goes over blocks of rows and passes
- * of terms, in a block over the tiles; between passes the partial sums wait in c. A block of a is copied, for strided rows of a would
- * come late and fall into few sets of the first-level cache: into slots, a transposed a into groups. The tiles read b in panels: where
- * a is tall, stage 0 packs them for all units; where it is not, a unit packs the panel of a tile before it is used, from lines that
- * the pass before asked for. The last stage adds the chunks, where there are several.
+ * of terms, in a block over the tiles; between passes the partial sums wait in c. The tiles read a where it lies, but for a transposed
+ * a with long rows: its terms are far apart and come late, so a block of it is copied into groups. They read b in panels: where a is
+ * tall, stage 0 packs them for all units; where it is not, a unit packs the panel of a tile before it is used, from lines that the pass
+ * before asked for, or reads short rows where they lie. The last stage adds the chunks, where there are several.
  */
+#include <stdbool.h>
+
 #include "ops/kernels/conv_fill.h"
 #include "ops/kernels/gemm_tile.h"
 
-/* Measured on a server Xeon: the panel of a pass (24 KiB for two vectors) fits first-level cache beside the rows of a tile; a block
- * of rows, the panels or sums of a unit and what comes next fit the second. A rest of up to LAST terms joins the pass before it. A c of
- * at least AROUND floats is gone from the caches before anybody reads it; written past them, it is not read first. */
-enum { PASS = 192, LAST = 64, TALL = 448, MOST_ROWS = 448, BLOCK_ROWS = 112, LEAST_TILES = 4, LEAST_TILES_WEIGHT = 6, MOST_TILES = 9,
-       UNITS = 16, PACK_TERMS = 64, SUM_FLOATS = 4096, AROUND = 1 << 18 };
+/* Measured on a server Xeon: a pass is long, for a tile takes a while to get in and out of registers; where b is not packed for all, or the
+ * terms of a are far apart, what a pass reads has to stay in first-level cache. A block of rows, the panels or sums of a unit and what comes
+ * next fit the second. A rest of up to LAST terms joins the pass before it. Rows of more than SHORT floats are long. */
+enum { PASS_PACKED = 384, PASS = 192, LAST = 64, SHORT = 512, TALL = 448, MOST_ROWS = 448, BLOCK_ROWS = 112, LEAST_TILES = 4,
+       LEAST_TILES_WEIGHT = 6, MOST_TILES = 9, UNITS = 16, PACK_TERMS = 64, SUM_FLOATS = 4096 };
+
+/* A c of at least AROUND floats is gone from the caches before anybody reads it; written past them, it is not read first. That pays
+ * for gradients of weights and where so few terms are summed that memory is the limit. */
+enum { AROUND = 1 << 18, AROUND_TERMS = 64 };
 
 typedef struct gemm_layout {
     int64_t chunks;                /* of the summed axis */
@@ -23,7 +29,8 @@ typedef struct gemm_layout {
     int packed;                    /* stage 0 packs b */
     int64_t panels;                /* floats of one packed b, or of the panel of one pass */
     int64_t items_b, packs;        /* matrices b, units of packing each */
-    int64_t block_rows, slots;     /* rows of a block; floats of its copy */
+    int64_t block_rows;
+    int64_t groups;                /* floats of the copy of a block of a; 0: it is read where it lies */
 } gemm_layout;
 
 static void layout_of(const ad_gemm_shape *s, gemm_layout *l)
@@ -44,7 +51,7 @@ static void layout_of(const ad_gemm_shape *s, gemm_layout *l)
         l->panels = (PASS + LAST) * TILE_MOST_VECS * VL;
     }
     l->block_rows = l->packed && l->rows > BLOCK_ROWS ? BLOCK_ROWS : l->rows;
-    l->slots = (PASS + LAST) * (s->transposed_a ? ceil_div(l->block_rows, GEMM_GROUP_ROWS) * GEMM_GROUP : l->block_rows);
+    l->groups = s->transposed_a && s->m > SHORT ? (PASS + LAST) * ceil_div(l->block_rows, GEMM_GROUP_ROWS) * GEMM_GROUP : 0;
 }
 
 static int64_t c_count(const ad_gemm_shape *s)
@@ -68,7 +75,7 @@ void K(conv_gemm_plan)(const ad_gemm_shape *s, ad_work *work)
     layout_of(s, &l);
     *work = (ad_work){
         .shared = (size_t)(shared_panels(&l) + (l.chunks - 1) * c_count(s)) * sizeof(float),
-        .per_thread = (size_t)(l.slots + (l.packed ? 0 : l.panels)) * sizeof(float),
+        .per_thread = (size_t)(l.groups + (l.packed ? 0 : l.panels)) * sizeof(float),
     };
     if (l.packed) work->units[work->stages++] = l.items_b * l.packs;
     work->units[work->stages++] = units_of(s, &l);
@@ -87,9 +94,9 @@ static void pack_b(const ad_gemm_shape *s, const gemm_layout *l, int64_t unit, c
 
 typedef struct gemm_unit {
     const ad_gemm_shape *s;
-    int64_t row, row_end, block_rows, tile_first, tile_end, k_first, k_end;
+    int64_t row, row_end, block_rows, tile_first, tile_end, k_first, k_end, pass;
     const float *a, *b, *bias;
-    float *c, *slots, *panel;      /* panel: where the one of each tile is made; NULL: they are all there */
+    float *c, *groups, *panel;     /* groups: the copy of a block, or NULL; panel: where that of each tile is made; NULL: they are all there */
     conv_panels panels;
     int around;
     gemm_ahead ahead[2];
@@ -102,10 +109,10 @@ typedef struct gemm_block {
 
 static gemm_block block_at(const gemm_unit *u, int64_t row, int64_t k)
 {
-    gemm_block b = { .row = row, .rows = u->block_rows, .k = k, .terms = PASS };
+    gemm_block b = { .row = row, .rows = u->block_rows, .k = k, .terms = u->pass };
     int64_t rows = (row < u->row_end ? u->row_end : u->s->m) - row, terms = (k < u->k_end ? u->k_end : u->s->k) - k;
     if (b.rows > rows) b.rows = rows;
-    if (terms < PASS + LAST) b.terms = terms;
+    if (terms < u->pass + LAST) b.terms = terms;
     return b;
 }
 
@@ -129,7 +136,7 @@ static int64_t groups_of(const gemm_block *b)
 static void copy_groups(const gemm_unit *u, const gemm_block *b)
 {
     int64_t m = u->s->m, groups = groups_of(b);
-    float *to = u->slots;
+    float *to = u->groups;
     for (int64_t g = 0; g < groups; g++) {
         int64_t first = b->rows * g / groups, left = m - b->row - first;
         const float *from = a_at(u, b) + first;
@@ -138,13 +145,6 @@ static void copy_groups(const gemm_unit *u, const gemm_block *b)
             v_store(to, left >= VL ? v_load(from) : v_load_n(from, left));
         }
     }
-}
-
-static void copy_slots(const gemm_unit *u, const gemm_block *b)
-{
-    int64_t runs = b->terms / SLOT, rest = b->terms % SLOT, k = u->s->k;
-    if (runs) K(conv_copy_slots)(u->slots, a_at(u, b), b->rows, k, SLOT, runs, b->rows * SLOT);
-    if (rest) K(conv_copy_slots)(u->slots + runs * b->rows * SLOT, a_at(u, b) + runs * SLOT, b->rows, k, rest, 1, 0);
 }
 
 /* What the block after this one reads: of b, where its panels are not there, and of a. Past a unit's last block comes the next
@@ -196,11 +196,24 @@ static void pack_panel(gemm_unit *u, const gemm_block *b, int64_t tile)
     else K(conv_pack_rows)(&p, 0, b->terms, u->b + b->k * s->n, s->n);
 }
 
+/* The columns of a tile: where the rows of b are short and the tile is whole, they are read where they lie. */
+static void columns_of(gemm_unit *u, const gemm_block *b, int64_t tile, gemm_tile *t)
+{
+    const ad_gemm_shape *s = u->s;
+    int64_t column = tile_column(tile), left = s->n - column;
+    int vecs = tile_vecs(s->n, tile);
+    bool lies = u->panel && !s->transposed_b && s->n <= SHORT && left >= vecs * VL;
+    if (u->panel && !lies) pack_panel(u, b, tile);
+    t->b = lies ? u->b + b->k * s->n + column : u->panel ? u->panel : conv_panel(&u->panels, tile, b->k);
+    t->b_stride = lies ? s->n : vecs * VL;
+    t->columns = left < vecs * VL ? left : vecs * VL;
+}
+
 static void block_run(gemm_unit *u, const gemm_block *b)
 {
     const ad_gemm_shape *s = u->s;
-    int64_t runs = ceil_div(b->terms, SLOT), groups = s->transposed_a ? groups_of(b) : 1;
-    gemm_tile t = { .terms = b->terms, .a_run = SLOT * (s->transposed_a ? GEMM_GROUP : b->rows), .out_stride = s->n,
+    int64_t runs = ceil_div(b->terms, RUN), groups = u->groups ? groups_of(b) : 1;
+    gemm_tile t = { .terms = b->terms, .a_stride = u->groups ? GEMM_GROUP : s->transposed_a ? s->m : s->k, .out_stride = s->n,
                     .around = u->around && b->k == u->k_first && b->k + b->terms == u->k_end };
     ask_ahead(u, b);
     t.lines = ceil_div(lines_of(&u->ahead[0]) + lines_of(&u->ahead[1]),
@@ -209,18 +222,16 @@ static void block_run(gemm_unit *u, const gemm_block *b)
         float start[TILE_MOST_VECS * VL], *out = u->c + b->row * s->n + tile_column(tile);
         int64_t column = tile_column(tile), left = s->n - column;
         int vecs = tile_vecs(s->n, tile);
-        if (u->panel) pack_panel(u, b, tile);
-        t.b = u->panel ? u->panel : conv_panel(&u->panels, tile, b->k);
-        t.columns = left < vecs * VL ? left : vecs * VL;
+        columns_of(u, b, tile, &t);
         t.start = b->k == u->k_first ? start : NULL;
         for (int i = 0; i < vecs; i++)
             v_store(start + i * VL, u->bias ? v_load_n(u->bias + column + i * VL, left - i * VL) : v_zero());
         for (int64_t g = 0; g < groups; g++) {
             int64_t first = b->rows * g / groups, rows = b->rows * (g + 1) / groups - first;
+            const float *a = u->groups ? u->groups + g * b->terms * GEMM_GROUP : a_at(u, b) + first;
             t.ahead = &u->ahead[u->ahead[0].rows == 0];
-            const float *group = u->slots + g * b->terms * GEMM_GROUP;
-            if (s->transposed_a) gemm_rows_run(&t, K(gemm_channel_tiles)[vecs], vecs, rows, 1, group, out + first * s->n);
-            else gemm_rows_run(&t, K(gemm_pixel_tiles)[vecs], vecs, rows, SLOT, u->slots, out);
+            if (s->transposed_a) gemm_rows_run(&t, K(gemm_channel_tiles)[vecs], vecs, rows, 1, a, out + first * s->n);
+            else gemm_rows_run(&t, K(gemm_pixel_tiles)[vecs], vecs, rows, s->k, a, out);
         }
     }
 }
@@ -228,8 +239,7 @@ static void block_run(gemm_unit *u, const gemm_block *b)
 static void unit_run(gemm_unit *u)
 {
     for (gemm_block b = block_at(u, u->row, u->k_first); b.row < u->row_end; b = block_next(u, &b)) {
-        if (u->s->transposed_a) copy_groups(u, &b);
-        else copy_slots(u, &b);
+        if (u->groups) copy_groups(u, &b);
         block_run(u, &b);
     }
 }
@@ -275,12 +285,13 @@ void K(conv_gemm_run)(const ad_gemm_shape *s, int stage, int64_t unit, const ad_
         .a = (const float *)args->a + (s->shared_a ? 0 : item * s->m * s->k),
         .b = (const float *)args->b + (s->shared_b ? 0 : item * s->k * s->n),
         .bias = chunk == 0 ? args->bias : NULL, .c = chunk_of(s, &l, args, chunk) + item * s->m * s->n,
-        .slots = args->scratch, .block_rows = l.block_rows,
+        .groups = l.groups ? args->scratch : NULL, .block_rows = l.block_rows, .pass = l.packed ? PASS_PACKED : PASS,
     };
     if (l.packed)
         u.panels = (conv_panels){ .to = (float *)args->shared + (s->shared_b ? 0 : item * l.panels), .depth = s->k, .columns = s->n,
                                   .tile_end = tiles };
-    else u.panel = (float *)args->scratch + l.slots;
-    u.around = l.chunks == 1 && s->n % VL == 0 && c_count(s) >= AROUND && (uintptr_t)u.c % sizeof(vec) == 0;
+    else u.panel = (float *)args->scratch + l.groups;
+    u.around = (s->transposed_a || s->k <= AROUND_TERMS) && l.chunks == 1 && s->n % VL == 0 && c_count(s) >= AROUND &&
+               (uintptr_t)u.c % sizeof(vec) == 0;
     unit_run(&u);
 }

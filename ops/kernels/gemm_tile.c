@@ -35,15 +35,16 @@ INLINED void tile_run(const int rows, const int vecs, const int64_t row, const i
 {
     vec c[TILE_MOST_ROWS][TILE_MOST_VECS];
     const float *b = t->b;
-    int64_t stride = t->out_stride;
-    int64_t some = 1 + rows / (int)(t->terms / SLOT + 1), next = t->around ? rows : 0;
+    int64_t stride = t->out_stride, b_stride = t->b_stride;
+    int64_t some = 1 + rows / (int)(t->terms / RUN + 1), next = t->around ? rows : 0;
     tile_load(rows, vecs, t->start, out, stride, t->columns, c);
-    for (int64_t left = t->terms; left > 0; left -= SLOT, a += t->a_run) {
-        const float *x = a, *end = a + (left < SLOT ? left : SLOT) * term;
+    for (int64_t left = t->terms; left > 0; left -= RUN, a += RUN * term) {
+        const float *x = a, *end = a + (left < RUN ? left : RUN) * term;
         ask(t->ahead, t->lines);
         ask_outputs(rows, vecs, t, next, some, out);
         next += some;
-        for (; x < end; x += term, b += vecs * VL) tile_term(rows, vecs, row, x, b, c);
+#pragma GCC unroll 2
+        for (; x < end; x += term, b += b_stride) tile_term(rows, vecs, row, x, b, c);
     }
     if (t->around) {
         UNROLLED for (int r = 0; r < rows; r++)
@@ -54,15 +55,9 @@ INLINED void tile_run(const int rows, const int vecs, const int64_t row, const i
     }
 }
 
-#define X(rows, vecs)                                                                                               \
-    static void pixels_##rows##_##vecs(const gemm_tile *t, const float *a, float *out)                              \
-    {                                                                                                               \
-        tile_run(rows, vecs, SLOT, 1, t, a, out);                                                                   \
-    }                                                                                                               \
-    static void channels_##rows##_##vecs(const gemm_tile *t, const float *a, float *out)                            \
-    {                                                                                                               \
-        tile_run(rows, vecs, 1, GEMM_GROUP, t, a, out);                                                             \
-    }
+#define X(rows, vecs)                                                                                                          \
+    static void pixels_##rows##_##vecs(const gemm_tile *t, const float *a, float *out) { tile_run(rows, vecs, t->a_stride, 1, t, a, out); } \
+    static void channels_##rows##_##vecs(const gemm_tile *t, const float *a, float *out) { tile_run(rows, vecs, 1, t->a_stride, t, a, out); }
 TILE_MAP(X)
 #undef X
 

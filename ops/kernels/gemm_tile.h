@@ -1,19 +1,19 @@
 /*
  * gemm_tile.h - the inner loop of the matrix product: a tile of outputs that stays in registers, as in conv_tile.h, on operands
- * that were copied, and which asks for what comes next while it works.
+ * that lie in memory or were copied, and which asks for what comes next while it works.
  *
  *   out[r, j] = start + sum over terms i:  a(r, i) * b[i, j]
  *
- * In a pixel tile a is slots of SLOT terms of a row, a_run floats from one run of SLOT terms to the next. In a channel tile it is
- * [terms, GEMM_GROUP]: the rows of one group side by side.
+ * In a pixel tile the terms of a lie side by side and its rows a_stride floats apart, in a channel tile the other way round.
  */
 #ifndef ADZE_OPS_KERNELS_GEMM_TILE_H
 #define ADZE_OPS_KERNELS_GEMM_TILE_H
 
 #include "ops/kernels/conv_tile.h"
 
-/* Floats of a term of a group, of which GEMM_GROUP_ROWS are rows: as many as a tile of two vectors has. */
-enum { GEMM_GROUP = VL == 16 ? 16 : 8, GEMM_GROUP_ROWS = VL == 16 ? 14 : 6 };
+/* Terms of a run. Floats of a term of a group, a copy for a channel tile, of which GEMM_GROUP_ROWS are rows: as many as a tile of two
+ * vectors has. */
+enum { RUN = 16, GEMM_GROUP = VL == 16 ? 16 : 8, GEMM_GROUP_ROWS = VL == 16 ? 14 : 6 };
 
 /* Lines of memory to ask for, row by row: memory answers late and takes few requests at a time, so tiles ask for some lines
  * before each run of terms. */
@@ -24,8 +24,9 @@ typedef struct gemm_ahead {
 
 typedef struct gemm_tile {
     int64_t terms;
-    int64_t a_run;
-    const float *b;            /* [terms, columns of the tile], a column past the last one is zero */
+    int64_t a_stride;
+    const float *b;            /* [terms], b_stride floats apart, of the columns of the tile; a column past the last one is zero */
+    int64_t b_stride;
     const float *start;        /* one number a column, or NULL: go on from what `out` holds */
     int64_t out_stride;        /* floats from row to row */
     int64_t columns;           /* that exist; the vectors' other lanes are neither read nor written in `out` */
