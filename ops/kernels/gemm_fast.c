@@ -14,9 +14,10 @@
 
 /* Measured on a server Xeon: a pass is long, for a tile takes a while to get in and out of registers; where b is not packed for all, or the
  * terms of a are far apart, what a pass reads has to stay in first-level cache. A block of rows, the panels or sums of a unit and what comes
- * next fit the second. A rest of up to LAST terms joins the pass before it. Rows of more than SHORT floats are long. */
-enum { PASS_PACKED = 384, PASS = 192, LAST = 64, SHORT = 512, TALL = 448, MOST_ROWS = 448, BLOCK_ROWS = 112, LEAST_TILES = 4,
-       LEAST_TILES_WEIGHT = 6, MOST_TILES = 9, UNITS = 16, PACK_TERMS = 64, SUM_FLOATS = 4096 };
+ * next fit the second; panels of more than FAR floats do not, so more rows share a pass over them. A rest of up to LAST terms joins the pass
+ * before it. Rows of more than SHORT floats are long. */
+enum { PASS_PACKED = 384, PASS = 192, LAST = 64, SHORT = 512, FAR = 1 << 18, TALL = 448, MOST_ROWS = 448, BLOCK_ROWS = 28, BLOCK_ROWS_FAR = 56,
+       LEAST_TILES = 4, LEAST_TILES_WEIGHT = 6, MOST_TILES = 9, UNITS = 16, PACK_TERMS = 64, SUM_FLOATS = 4096 };
 
 /* A c of at least AROUND floats is gone from the caches before anybody reads it; written past them, it is not read first. That pays
  * for gradients of weights and where so few terms are summed that memory is the limit. */
@@ -36,8 +37,9 @@ typedef struct gemm_layout {
 static void layout_of(const ad_gemm_shape *s, gemm_layout *l)
 {
     int64_t tiles = tile_count(s->n), groups = tiles / (s->transposed_a ? LEAST_TILES_WEIGHT : LEAST_TILES);
+    int64_t block = s->k * s->n > FAR ? BLOCK_ROWS_FAR : BLOCK_ROWS;
     *l = (gemm_layout){ .chunks = gemm_chunks(s), .packed = s->m >= TALL && !s->transposed_a, .rows = s->m };
-    while (l->rows > MOST_ROWS || (l->packed && l->rows > BLOCK_ROWS && s->batch * ceil_div(s->m, l->rows) < UNITS))
+    while (l->rows > MOST_ROWS || (l->packed && l->rows > block && s->batch * ceil_div(s->m, l->rows) < UNITS))
         l->rows = ceil_div(ceil_div(l->rows, 2), 14) * 14;
     l->row_units = ceil_div(s->m, l->rows);
     l->tile_groups = ceil_div(UNITS, s->batch * l->chunks * l->row_units);
@@ -50,7 +52,7 @@ static void layout_of(const ad_gemm_shape *s, gemm_layout *l)
     } else {
         l->panels = (PASS + LAST) * TILE_MOST_VECS * VL;
     }
-    l->block_rows = l->packed && l->rows > BLOCK_ROWS ? BLOCK_ROWS : l->rows;
+    l->block_rows = l->packed && l->rows > block ? block : l->rows;
     l->groups = s->transposed_a && s->m > SHORT ? (PASS + LAST) * ceil_div(l->block_rows, GEMM_GROUP_ROWS) * GEMM_GROUP : 0;
 }
 
