@@ -199,11 +199,10 @@ static void pack_panel(gemm_unit *u, const gemm_block *b, int64_t tile)
 }
 
 /* The columns of a tile: where the rows of b are short and the tile is whole, they are read where they lie. */
-static void columns_of(gemm_unit *u, const gemm_block *b, int64_t tile, gemm_tile *t)
+static void columns_of(gemm_unit *u, const gemm_block *b, int64_t tile, int vecs, gemm_tile *t)
 {
     const ad_gemm_shape *s = u->s;
     int64_t column = tile_column(tile), left = s->n - column;
-    int vecs = tile_vecs(s->n, tile);
     bool lies = u->panel && !s->transposed_b && s->n <= SHORT && left >= vecs * VL;
     if (u->panel && !lies) pack_panel(u, b, tile);
     t->b = lies ? u->b + b->k * s->n + column : u->panel ? u->panel : conv_panel(&u->panels, tile, b->k);
@@ -214,26 +213,26 @@ static void columns_of(gemm_unit *u, const gemm_block *b, int64_t tile, gemm_til
 static void block_run(gemm_unit *u, const gemm_block *b)
 {
     const ad_gemm_shape *s = u->s;
-    int64_t runs = ceil_div(b->terms, RUN), groups = u->groups ? groups_of(b) : 1;
+    const gemm_tile_fn (*tiles)[TILE_MOST_ROWS + 1] = s->transposed_a ? K(gemm_channel_tiles) : K(gemm_pixel_tiles);
+    int64_t runs = ceil_div(b->terms, RUN), groups = u->groups ? groups_of(b) : 1, a_row = s->transposed_a ? 1 : s->k;
     gemm_tile t = { .terms = b->terms, .a_stride = u->groups ? GEMM_GROUP : s->transposed_a ? s->m : s->k, .out_stride = s->n,
                     .around = u->around && b->k == u->k_first && b->k + b->terms == u->k_end };
     ask_ahead(u, b);
     t.lines = ceil_div(lines_of(&u->ahead[0]) + lines_of(&u->ahead[1]),
                        (runs ? runs : 1) * ceil_div(b->rows, tile_rows(2)) * (u->tile_end - u->tile_first));
     for (int64_t tile = u->tile_first; tile < u->tile_end; tile++) {
-        float start[TILE_MOST_VECS * VL], *out = u->c + b->row * s->n + tile_column(tile);
-        int64_t column = tile_column(tile), left = s->n - column;
+        int64_t column = tile_column(tile);
         int vecs = tile_vecs(s->n, tile);
-        columns_of(u, b, tile, &t);
+        float start[TILE_MOST_VECS * VL], *out = u->c + b->row * s->n + column;
+        columns_of(u, b, tile, vecs, &t);
         t.start = b->k == u->k_first ? start : NULL;
         for (int i = 0; i < vecs; i++)
-            v_store(start + i * VL, u->bias ? v_load_n(u->bias + column + i * VL, left - i * VL) : v_zero());
+            v_store(start + i * VL, u->bias ? v_load_n(u->bias + column + i * VL, t.columns - i * VL) : v_zero());
         for (int64_t g = 0; g < groups; g++) {
             int64_t first = b->rows * g / groups, rows = b->rows * (g + 1) / groups - first;
-            const float *a = u->groups ? u->groups + g * b->terms * GEMM_GROUP : a_at(u, b) + first;
+            const float *a = u->groups ? u->groups + g * b->terms * GEMM_GROUP : a_at(u, b);
             t.ahead = &u->ahead[u->ahead[0].rows == 0];
-            if (s->transposed_a) gemm_rows_run(&t, K(gemm_channel_tiles)[vecs], vecs, rows, 1, a, out + first * s->n);
-            else gemm_rows_run(&t, K(gemm_pixel_tiles)[vecs], vecs, rows, s->k, a, out);
+            gemm_rows_run(&t, tiles[vecs], vecs, rows, a_row, a, out + first * s->n);
         }
     }
 }
