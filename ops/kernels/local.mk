@@ -25,6 +25,7 @@ kernel_files_fast = \
 	ops/kernels/conv_lanes_weight.c \
 	ops/kernels/conv_tile.c \
 	ops/kernels/conv_winograd.c \
+	ops/kernels/conv_winograd_parts.c \
 	ops/kernels/conv_winograd_weight.c \
 	ops/kernels/gemm_fast.c \
 	ops/kernels/gemm_tile.c
@@ -40,6 +41,7 @@ headers_kernels = \
 	ops/kernels/conv_tile.h \
 	ops/kernels/conv_view.h \
 	ops/kernels/conv_winograd.h \
+	ops/kernels/conv_winograd_parts.h \
 	ops/kernels/conv_winograd_transform.h \
 	ops/kernels/element_kernels.h \
 	ops/kernels/element_map.h \
