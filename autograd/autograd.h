@@ -215,11 +215,12 @@ typedef struct ad_plan_options {
     bool no_sharing;       /* do not share equal records */
     bool no_chains;        /* do not run elementwise chains in blocks, nor join and cut channels in them */
     bool no_tails;         /* do not run elementwise chains on the pieces of a convolution's result as they are made */
-    bool no_recompute;     /* keep activations for the backward part instead of computing cheap ones again */
+    bool no_recompute;     /* keep activations for the backward part instead of computing cheap ones again where that saves memory */
     bool no_reuse;         /* every value its own buffer */
     bool no_commits;       /* leave the parameter store alone */
-    /* Largest arena, bytes; 0: any. Values are given up and made again so that it is kept, with the same bits; where that cannot be,
-     * AD_EUSAGE and the smallest arena that can be. Needs buffers to be reused. */
+    /* Largest arena, bytes; 0: the smallest in which no value but cheap ones is made again. Activations are kept where they fit; else values
+     * are given up and made again, with the same bits; where that is not enough, AD_EUSAGE and the smallest arena that can be. Needs
+     * buffers to be reused. */
     size_t memory;
     /* A loss: if it, or what parameters and state would be updated by (gradients, as they are after clipping), is not finite, the run stops
      * with AD_ENUMERIC and nothing is committed. */

@@ -163,29 +163,23 @@ size_t ad__scratch_bytes(const ad_program *p)
     return most;
 }
 
-static ad_status allocate(ad_program *p)
+ad_status ad__place_buffers(ad_program *p, bool reuse)
 {
+    ad__find_aliases(p);
+    lifetimes(p, reuse);
+    AD_TRY(place(p));
     p->arena_bytes = p->value_bytes + ad__scratch_bytes(p);
+    return AD_OK;
+}
+
+ad_status ad__allocate_buffers(ad_program *p)
+{
+    AD_TRY(list_leaves(p));
     p->arena = ad__pages_alloc(p->arena_bytes);
     if (p->again.without == 0) p->again.without = p->arena_bytes;
     if (!p->arena) return AD_FAIL(&p->ctx->error, ENOMEM, "plan: out of memory (%zu bytes of arena)", p->arena_bytes);
     for (int i = 0; i < p->n_values; i++)
         if (p->values[i].kind == AD__ARENA) p->data[i] = p->arena + p->values[i].offset;
-    return AD_OK;
-}
-
-ad_status ad__place_buffers(ad_program *p, bool reuse)
-{
-    ad__find_aliases(p);
-    lifetimes(p, reuse);
-    return place(p);
-}
-
-ad_status ad__plan_buffers(ad_program *p, bool reuse)
-{
-    AD_TRY(ad__place_buffers(p, reuse));
-    AD_TRY(list_leaves(p));
-    AD_TRY(allocate(p));
     for (int i = 0; i < p->n_values; i++)
         if (p->values[i].alias != i) p->data[i] = p->data[ad__base_of(p, i)];
     return AD_OK;

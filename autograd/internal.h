@@ -231,9 +231,9 @@ ad_shape ad__rows_of(const ad_shape *x, int64_t rows);       /* so many rows of 
 void ad__drop_steps(ad_program *p);                          /* those whose record has become NULL */
 /* May the step be a link of a chain? The length of the rows among its operands must be one, and `*row` is set to it (0: none). */
 bool ad__chainable(const ad_program *p, const ad__step *s, int64_t *row);
-ad_status ad__plan_buffers(ad_program *p, bool reuse);
-/* Its first part: offsets and value_bytes, from the steps and aliases as they are. */
+/* Offsets and sizes, from the steps and aliases as they are; then the arena itself. */
 ad_status ad__place_buffers(ad_program *p, bool reuse);
+ad_status ad__allocate_buffers(ad_program *p);
 /* A new value of the same tensor: another time that it is made. Its id; -1 when memory is out. */
 int ad__value_again(ad_program *p, int value);
 

@@ -2,7 +2,8 @@
  * plan.c - a tape becomes a program: what no output needs is dropped, equal records are shared, steps that change parameters come
  * last, cheap values are computed again where they would have to be kept for long (recompute.c), elementwise chains are joined
  * (chain.c), take part in slices and concatenations (columns.c) and run where convolutions make what they read (tail.c), buffers are
- * placed by lifetime (buffers.c), and if they must fit into a budget, more is computed again (budget.c).
+ * placed by lifetime (buffers.c), and if they must fit into a budget, more is computed again (budget.c). This is done with and without
+ * recomputing, and the faster program that fits is taken.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -328,12 +329,12 @@ static ad_status plan(ad_program *p, int n_out, ad_tensor *const *outs, const ad
     if (o->memory && o->no_reuse) return AD_FAIL(&p->ctx->error, EUSAGE, "compile: a memory budget needs buffers that are reused");
     AD_TRY(fit(p, tails, o));
     AD_TRY(list_watched(p));
-    return ad__plan_buffers(p, !o->no_reuse);
+    return ad__place_buffers(p, !o->no_reuse);
 }
 
-ad_status ad_compile(ad_tape *t, int n_out, ad_tensor *const *outs, const ad_plan_options *options, ad_program **program)
+/* One program by these options alone, without its arena. */
+static ad_status attempt(ad_tape *t, int n_out, ad_tensor *const *outs, const ad_plan_options *o, ad_program **program)
 {
-    static const ad_plan_options none;
     ad_program *p = calloc(1, sizeof *p);
     *program = NULL;
     if (!p) return AD_FAIL(&t->ctx->error, ENOMEM, "plan: out of memory");
@@ -341,13 +342,50 @@ ad_status ad_compile(ad_tape *t, int n_out, ad_tensor *const *outs, const ad_pla
     p->tape = t;
     p->precision = t->precision;
     p->guard = -1;
-    ad_status s = plan(p, n_out, outs, options ? options : &none);
+    ad_status s = plan(p, n_out, outs, o);
+    if (s == AD_OK) *program = p;
+    else ad_program_free(p);
+    return s;
+}
+
+/* Making values again costs time and is there to save memory: a plan that keeps them is taken where it fits the budget, or, without a
+ * budget, where it takes hardly more. */
+#define HARDLY_MORE 1.02
+
+/* The fastest of the programs that fit: with all values kept, with cheap ones made again, to the budget. */
+static ad_status choose(ad_tape *t, int n_out, ad_tensor *const *outs, const ad_plan_options *o, ad_program **program)
+{
+    ad_plan_options without = *o, keeping;
+    without.memory = 0;
+    keeping = without;
+    keeping.no_recompute = true;
+    ad_program *kept, *again;
+    AD_TRY(attempt(t, n_out, outs, &keeping, &kept));
+    ad_status s = attempt(t, n_out, outs, &without, &again);
     if (s != AD_OK) {
-        ad_program_free(p);
+        ad_program_free(kept);
         return s;
     }
-    *program = p;
-    return AD_OK;
+    double most = o->memory ? (double)o->memory : HARDLY_MORE * (double)again->arena_bytes;
+    *program = (double)kept->arena_bytes <= most ? kept : again;
+    ad_program_free(*program == kept ? again : kept);
+    if ((double)(*program)->arena_bytes <= most) return AD_OK;
+    ad_program_free(*program);
+    return attempt(t, n_out, outs, o, program);
+}
+
+ad_status ad_compile(ad_tape *t, int n_out, ad_tensor *const *outs, const ad_plan_options *options, ad_program **program)
+{
+    static const ad_plan_options none;
+    const ad_plan_options *o = options ? options : &none;
+    *program = NULL;
+    if (o->no_recompute || o->no_reuse) AD_TRY(attempt(t, n_out, outs, o, program));
+    else AD_TRY(choose(t, n_out, outs, o, program));
+    ad_status s = ad__allocate_buffers(*program);
+    if (s == AD_OK) return AD_OK;
+    ad_program_free(*program);
+    *program = NULL;
+    return s;
 }
 
 void ad_program_free(ad_program *p)

@@ -137,6 +137,39 @@ static void every_budget_gives_the_same_bits(void **state)
     chain_free(&c);
 }
 
+/* A shift is a cheap function of what the adjoint of tanh needs anyway: kept where the budget has room for it, otherwise made again, and no
+ * budget given means the smaller arena. */
+static void cheap_values_are_kept_where_they_fit(void **state)
+{
+    const ad_shape image = { 4, { 4, 32, 32, 8 } }, kernel = { 4, { 3, 3, 8, 8 } };
+    ad_ctx *ctx = ad_new(&(ad_options){ .threads = 2 });
+    ad_tape *t = ad_tape_new(ctx, AD_F32);
+    ad_tensor *w = noise(t, &kernel, 1, 0.2), *g, *h = noise(t, &image, 2, 1);
+    for (int l = 0; l < 12; l++) h = ad_shift(t, ad_tanh(t, ad_conv(t, h, w, NULL, NULL)), 0.1);
+    ad_tensor *loss = ad_sum(t, ad_mul(t, h, noise(t, &image, 3, 1)), NULL, false);
+    ok(ctx, ad_gradients(t, loss, 1, &w, &g));
+    size_t arena[4];
+    float first[9 * 8 * 8];
+    assert_int_equal(ad_shape_bytes(ad_tensor_shape(g), AD_F32), sizeof first);
+    for (int k = 0; k < 4; k++) {
+        /* any; as much as it takes with all kept; one byte less; all kept */
+        const ad_plan_options o = { .memory = k == 1 ? arena[0] * 4 : k == 2 ? arena[1] - 1 : 0, .no_recompute = k == 3 };
+        ad_program *p;
+        ok(ctx, ad_compile(t, 1, &g, &o, &p));
+        ok(ctx, ad_run(p, NULL));
+        arena[k] = ad_program_arena(p);
+        if (k == 0) memcpy(first, ad_program_data(p, g), sizeof first);
+        assert_memory_equal(first, ad_program_data(p, g), sizeof first);
+        assert_int_equal(ad_program_again(p).records, 0);
+        ad_program_free(p);
+    }
+    assert_true(arena[0] * 5 < arena[1] * 4);
+    assert_int_equal(arena[2], arena[0]);
+    assert_int_equal(arena[3], arena[1]);
+    ad_tape_free(t);
+    ad_ctx_free(ctx);
+}
+
 /* ---- a training step with everything that is not a pure function of its operands ---- */
 
 enum { LAYERS = 10, CHANNELS = 16 };
@@ -286,7 +319,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refusals_name_the_smallest_arena), cmocka_unit_test(a_deep_chain_is_kept_in_segments),
-        cmocka_unit_test(every_budget_gives_the_same_bits), cmocka_unit_test(noise_state_and_updates_are_those_of_one_run),
+        cmocka_unit_test(every_budget_gives_the_same_bits), cmocka_unit_test(cheap_values_are_kept_where_they_fit),
+        cmocka_unit_test(noise_state_and_updates_are_those_of_one_run),
         cmocka_unit_test(a_program_that_cannot_do_with_less_is_named_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,9 +165,11 @@ static ad_status net_by_hand(char *message, size_t size)
     if (s == AD_OK) s = ad_params_init(p, AD_SLOT_PARAM, 7);
     if (s == AD_OK) {
         ad_tensor *w[2] = { ad_parameter(t, p, "w"), ad_parameter(t, p, "b") }, *x = ad_input(t, "x", &(ad_shape){ 2, { 4, 3 } });
+        static const float values[12] = { 1, -2, 3, 0.5f };
+        if (x) s = ad_set(x, values);
         ad_tensor *loss = ad_mean(t, ad_square(t, ad_tanh(t, ad_linear(t, x, w[0], w[1]))), NULL, false);
         ad_tensor *last = loss ? ad_parameter(t, p, "last b") : NULL;
-        s = last ? ad_commit(last, w[1]) : ad_ctx_error(ctx)->status;
+        if (s == AD_OK) s = last ? ad_commit(last, w[1]) : ad_ctx_error(ctx)->status;
         if (s == AD_OK) s = train_steps(ctx, t, p, loss, 2, w);
     }
     s = told(ctx, s, message, size);
@@ -190,6 +192,18 @@ static const char model_text[] =
     "  sample: [\"p = prior(x)\", {return: {logits: p.z}}]\n"
     "objective: {kind: elbo, program: train, minimize: 'cross_entropy(z, y, over=\"HW\", batch=\"mean\") + kl'}\n";
 
+/* Something for every input of the recorded program. */
+static ad_status set_inputs(ad_recorded *r)
+{
+    static const float values[2 * 8 * 8 * 2] = { 1, -2, 3, 0.5f };
+    ad_bind b;
+    for (int i = 0; ad_recorded_input_at(r, i, &b); i++) {
+        AD_ASSERT(ad_count(ad_tensor_shape(b.value)) <= (int64_t)(sizeof values / sizeof *values));
+        AD_TRY(ad_set(b.value, values));
+    }
+    return AD_OK;
+}
+
 static ad_status model_of_text(char *message, size_t size)
 {
     ad_ctx *ctx = ad_new(NULL);
@@ -204,6 +218,7 @@ static ad_status model_of_text(char *message, size_t size)
     if (s == AD_OK) s = ad_params_init(p, AD_SLOT_STATE, 1);
     if (s == AD_OK && !(t = ad_tape_new(ctx, AD_F32))) s = ad_ctx_error(ctx)->status;
     if (s == AD_OK) s = ad_model_record(m, "train", t, p, &(ad_record_options){ .batch = 2 }, &r);
+    if (s == AD_OK) s = set_inputs(r);
     if (s == AD_OK) s = train_steps(ctx, t, p, ad_recorded_loss(r), ad_recorded_wrt_count(r), ad_recorded_wrt(r));
     if (s == AD_OK) s = ad_checkpoint_save(ad_ctx_error(ctx), "memory.safetensors", p, &(ad_checkpoint){ .seed = 1 });
     ad_checkpoint about;
