@@ -6,8 +6,8 @@
  * time, and runs every tile over them; between channel blocks the partial sums wait in the output.
  *
  * Images are cut into blocks of whole rows, and tiles lie within a row. Three kinds of shape go by flat blocks of pixels instead, one slot a
- * pixel and tap: rows of fewer than eight pixels (a tile then spans rows and images), single taps (1x1 kernels, where
- * nothing would be gained), and groups of at most four summed channels (where (tap, channel) pairs fill one slot).
+ * pixel and tap: rows of fewer than eight pixels (a tile then spans rows and images), taps that share no source pixel (1x1
+ * kernels, kernels not larger than their stride), and groups of at most four summed channels (where (tap, channel) pairs fill one slot).
  * Where output channels would fill their vectors badly (12 of 16, 24 of 32), the lanes are pixels (conv_lanes.h); then the source goes into planes.
  */
 #include "ops/kernels/conv_lanes.h"
@@ -96,7 +96,7 @@ static void layout_of(const conv_view *v, conv_layout *l)
     if (v->n * v->axis[0].count * v->axis[1].count * v->axis[2].count == 0) return;
     l->lanes = lanes_fit(v);
     l->gathered = !l->lanes && v->sum <= FEW_CHANNELS && taps > 1;
-    l->flat = !l->lanes && (l->gathered || taps <= 1 || v->axis[2].count < ROW_PIXELS);
+    l->flat = !l->lanes && (l->gathered || conv_view_disjoint(v) || v->axis[2].count < ROW_PIXELS);
     if (l->flat) layout_flat(v, l);
     else layout_rows(v, l);
     l->tile_groups = ceil_div(UNITS, l->blocks * v->groups);

@@ -29,7 +29,7 @@ static void layout_of(const ad_conv_shape *s, const conv_view *v, weight_layout 
 {
     int64_t taps = conv_view_taps(v), width = v->axis[2].count, tiles = tile_count(v->columns);
     *l = (weight_layout){ .gathered = v->sum <= FEW_CHANNELS && taps > 1, .chunks = conv_chunks(s) };
-    l->flat = l->gathered || taps <= 1 || width < ROW_PIXELS;
+    l->flat = l->gathered || conv_view_disjoint(v) || width < ROW_PIXELS;
     l->taps = l->gathered ? 1 : taps;
     l->parts = ceil_div(l->gathered ? taps * v->sum : v->sum, SLOT);
     l->tile_groups = ceil_div(UNITS, l->chunks * v->groups * l->parts);

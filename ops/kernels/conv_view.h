@@ -33,6 +33,14 @@ void ad__conv_view_by_input(const ad_conv_shape *s, int64_t phase, conv_view *v)
 static inline int64_t conv_view_taps(const conv_view *v) { return v->axis[0].taps * v->axis[1].taps * v->axis[2].taps; }
 static inline int64_t conv_view_rows(const conv_view *v) { return v->n * v->axis[0].count * v->axis[1].count; }
 
+/* No source pixel is read in two taps. */
+static inline int conv_view_disjoint(const conv_view *v)
+{
+    for (int i = 0; i < 3 && conv_view_taps(v) > 0; i++)
+        if ((v->axis[i].taps - 1) * v->axis[i].spread >= v->axis[i].step) return 0;
+    return 1;
+}
+
 /* Triple of tap number t, and of output row number (image, axis 0, axis 1). */
 static inline void conv_tap_at(const conv_view *v, int64_t t, int64_t at[3])
 {
