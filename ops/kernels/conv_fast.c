@@ -117,6 +117,7 @@ typedef struct conv_unit {
     int64_t group, block, tile_first, tile_end;
     const float *source, *panels, *bias;   /* panels of the group; bias of the group or NULL */
     float *out, *scratch;
+    const ad_conv_shape *together;         /* by_input whose phases this unit runs all (phases_together), NULL */
 } conv_unit;
 
 static float *output_at(const conv_unit *u, int64_t row, int64_t o2)
@@ -270,6 +271,23 @@ static void fill_flat(const conv_unit *u, int64_t first, int64_t count, int64_t 
                              u->scratch + t->offset[i]);
 }
 
+/* All tiles of the pixels that are in the slots, of one phase. */
+static void flat_tiles(const conv_unit *u, int64_t phase, int64_t before, conv_tile *t, int64_t first, int64_t count)
+{
+    conv_unit one = *u;
+    conv_view v;
+    if (u->together) {
+        ad__conv_view_by_input(u->together, phase, &v);
+        one.v = &v;
+        one.panels += phase * v.groups * panel_floats(&v);
+    }
+    for (int64_t tile = u->tile_first; tile < u->tile_end; tile++) {
+        float start[TILE_MOST_VECS * VL];
+        tile_set(&one, tile, before, t, start);
+        flat_run(&one, t, tile_vecs(one.v->columns, tile), tile, first, count);
+    }
+}
+
 static void unit_flat(const conv_unit *u)
 {
     const conv_view *v = u->v;
@@ -284,18 +302,16 @@ static void unit_flat(const conv_unit *u)
             offset[t.runs] = t.runs * count * SLOT;
         }
         fill_flat(u, first, count, run, &t);
-        for (int64_t tile = u->tile_first; tile < u->tile_end; tile++) {
-            float start[TILE_MOST_VECS * VL];
-            tile_set(u, tile, before, &t, start);
-            flat_run(u, &t, tile_vecs(v->columns, tile), tile, first, count);
-        }
+        for (int64_t phase = 0; phase < (u->together ? ad__conv_phases(u->together) : 1); phase++)
+            flat_tiles(u, phase, before, &t, first, count);
         before += t.runs * t.length;
         run += t.runs;
     } while (run < runs);
 }
 
-/* Runs unit `unit` of a view whose panels begin at `panels`. */
-static void view_run(const conv_view *v, const conv_layout *l, int64_t unit, const float *panels, const ad_args *args)
+/* Runs unit `unit` of a view whose panels begin at `panels`; of all phases of `together`, unless it is NULL. */
+static void view_run(const conv_view *v, const conv_layout *l, int64_t unit, const float *panels, const ad_args *args,
+                     const ad_conv_shape *together)
 {
     int64_t tiles = tile_count(v->columns), share = unit % l->tile_groups, group = unit / l->tile_groups % v->groups;
     conv_unit u = {
@@ -303,6 +319,7 @@ static void view_run(const conv_view *v, const conv_layout *l, int64_t unit, con
         .tile_first = tiles * share / l->tile_groups, .tile_end = tiles * (share + 1) / l->tile_groups,
         .source = args->a, .panels = panels + group * panel_floats(v),
         .bias = args->bias ? (const float *)args->bias + group * v->columns : NULL, .out = args->out, .scratch = args->scratch,
+        .together = together,
     };
     if (l->lanes) unit_lanes(&u);
     else if (l->flat) unit_flat(&u);
@@ -374,7 +391,7 @@ void K(conv_forward_run)(const ad_conv_shape *s, int stage, int64_t unit, const 
         return;
     }
     layout_of(&v, &l);
-    view_run(&v, &l, unit, args->shared, args);
+    view_run(&v, &l, unit, args->shared, args, NULL);
 }
 
 int K(conv_forward_pieces)(const ad_conv_shape *s, int64_t unit, ad_piece *piece)
@@ -386,9 +403,22 @@ int K(conv_forward_pieces)(const ad_conv_shape *s, int64_t unit, ad_piece *piece
 
 /* ---- by_input ---- */
 
+/* Phases that all read the same source pixels, one each, as those of a kernel as large as its stride do: the slots that a unit fills
+ * serve all of them. */
+static int phases_together(const ad_conv_shape *s)
+{
+    for (int i = 0; i < 3; i++)
+        if (s->kernel[i] != s->stride[i] || s->dilation[i] != 1 || s->pad[i] != 0 || s->in[i] != s->out[i] * s->stride[i]) return 0;
+    conv_view v;
+    conv_layout l;
+    ad__conv_view_by_input(s, 0, &v);
+    layout_of(&v, &l);
+    return ad__conv_phases(s) > 1 && l.flat;
+}
+
 void K(conv_by_input_plan)(const ad_conv_shape *s, ad_work *work)
 {
-    int64_t floats = 0;
+    int64_t floats = 0, together = phases_together(s);
     *work = (ad_work){ .stages = 2 };
     for (int64_t phase = 0; phase < ad__conv_phases(s); phase++) {
         conv_view v;
@@ -397,7 +427,7 @@ void K(conv_by_input_plan)(const ad_conv_shape *s, ad_work *work)
         layout_of(&v, &l);
         floats += v.groups * panel_floats(&v);
         work->units[0] += pack_units(&v);
-        work->units[1] += l.units;
+        if (phase == 0 || !together) work->units[1] += l.units;
         if (work->per_thread < (size_t)l.scratch * sizeof(float)) work->per_thread = (size_t)l.scratch * sizeof(float);
     }
     work->shared = (size_t)floats * sizeof(float);
@@ -406,6 +436,7 @@ void K(conv_by_input_plan)(const ad_conv_shape *s, ad_work *work)
 void K(conv_by_input_run)(const ad_conv_shape *s, int stage, int64_t unit, const ad_args *args)
 {
     float *panels = args->shared;
+    int together = phases_together(s);
     for (int64_t phase = 0; phase < ad__conv_phases(s); phase++) {
         conv_view v;
         conv_layout l;
@@ -414,7 +445,7 @@ void K(conv_by_input_run)(const ad_conv_shape *s, int stage, int64_t unit, const
         int64_t units = stage == 0 ? pack_units(&v) : l.units;
         if (unit < units) {
             if (stage == 0) panels_pack(&v, 1, unit, args->b, panels);
-            else view_run(&v, &l, unit, panels, args);
+            else view_run(&v, &l, unit, panels, args, together ? s : NULL);
             return;
         }
         unit -= units;
