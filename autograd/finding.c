@@ -69,7 +69,30 @@ ad__range ad__range_none(void)
     return r;
 }
 
-void ad__range_add(ad__range *r, const ad_buffer *b, ad_precision p)
+/* Rows of a buffer that do not lie side by side are looked at one by one. */
+static int64_t stretches(const ad_buffer *b)
+{
+    return b->row && b->row != ad__row_of(&b->shape) ? ad_count(&b->shape) / ad__row_of(&b->shape) : 1;
+}
+
+static ad_buffer stretch(const ad_buffer *b, ad_precision p, int64_t i)
+{
+    if (stretches(b) == 1) return *b;
+    size_t size = p == AD_F64 ? sizeof(double) : sizeof(float);
+    return (ad_buffer){ (char *)b->data + (size_t)(i * b->row) * size, { 1, { ad__row_of(&b->shape) }, b->shape.dtype } };
+}
+
+static bool all_finite(const ad_buffer *b, ad_precision p)
+{
+    bool finite = true;
+    for (int64_t i = 0; finite && i < stretches(b); i++) {
+        ad_buffer some = stretch(b, p, i);
+        finite = ad__finite(&some, p, 1);
+    }
+    return finite;
+}
+
+static void add_stretch(ad__range *r, const ad_buffer *b, ad_precision p)
 {
     int64_t n = ad_count(&b->shape);
     for (int64_t i = 0; i < n; i++) {
@@ -87,6 +110,14 @@ void ad__range_add(ad__range *r, const ad_buffer *b, ad_precision p)
     }
     r->n += n;
     ad_sha256_add(&r->hash, b->data, ad_shape_bytes(&b->shape, p));
+}
+
+void ad__range_add(ad__range *r, const ad_buffer *b, ad_precision p)
+{
+    for (int64_t i = 0; i < stretches(b); i++) {
+        ad_buffer some = stretch(b, p, i);
+        add_stretch(r, &some, p);
+    }
 }
 
 /* "3 of 288 not finite, the others between -1 and 2" */
@@ -173,7 +204,7 @@ ad_status ad__look(ad_error *e, const ad__record *r, const ad_call *c, ad_findin
 {
     for (int k = 0; k < c->n_out; k++) {
         ad__range out = ad__range_none(), in[AD_MAX_INPUTS];
-        if (ad__not_finite(&c->out[k], c->precision) < 0) continue;
+        if (all_finite(&c->out[k], c->precision)) continue;
         ad__range_add(&out, &c->out[k], c->precision);
         for (int i = 0; i < c->n_in; i++) {
             in[i] = ad__range_none();

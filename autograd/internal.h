@@ -142,9 +142,17 @@ struct ad__value {
     bool in_chain;               /* lives and dies in a block of a chain */
 };
 
+/* An operand (or, counted behind the operands, a result) of a single record that is columns of the wider value in its place. */
+typedef struct ad__part {
+    int at;
+    int64_t first;               /* column */
+} ad__part;
+
 struct ad__step {
     const ad__record *record;    /* of a chain: its last member */
     ad__chain *chain;            /* NULL for a single record */
+    ad__part *parts;
+    int n_parts;
     int n_in, n_out;
     int *in, *out;               /* value ids; -1 for a missing operand */
     bool late;                   /* writes a parameter in place, or depends on such a step */
@@ -225,7 +233,7 @@ ad_status ad__plan_chains(ad_program *p, bool tails);
 ad_status ad__plan_tails(ad_program *p, bool reuse, bool tight, size_t memory, bool *fits);
 bool ad__tailed(const ad__step *s);                    /* may have a tail */
 ad_status ad__plan_columns(ad_program *p);
-bool ad__copies_columns(const ad__record *r);                /* op->columns says so */
+int64_t ad__copies_columns(const ad__record *r);             /* what op->columns says, -1 */
 int64_t ad__row_of(const ad_shape *x);                       /* length of its last axis */
 ad_shape ad__rows_of(const ad_shape *x, int64_t rows);       /* so many rows of its last axis, with the same rank */
 void ad__drop_steps(ad_program *p);                          /* those whose record has become NULL */

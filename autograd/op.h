@@ -127,7 +127,13 @@ typedef struct ad_operand {
 typedef struct ad_buffer {
     void *data;
     ad_shape shape;
+    int64_t row;               /* elements from one row of the last axis to the next; 0: as many as a row has, and always so unless op->wide */
 } ad_buffer;
+
+static inline int64_t ad_buffer_row(const ad_buffer *b)
+{
+    return b->row ? b->row : b->shape.dim[b->shape.rank - 1];
+}
 
 /* What the planner has run behind an op that says AD_TAILED, on each piece of its first result as soon as it is complete: elements piece[i][0] to
  * piece[i][0] + piece[i][1] - 1, whole rows of the last axis. `scratch` is the thread's own. */
@@ -241,10 +247,13 @@ struct ad_op {
     ad_status (*parameter)(ad_error *e, const void *attr, int n_in, const ad_shape *in, int i, ad_shape *shape);
     void (*scratch)(const void *attr, int n_in, const ad_shape *in, const ad_shape *out, ad_precision p, const void *kernels, ad_scratch *s);
     void (*cost)(const void *attr, int n_in, const ad_shape *in, const ad_shape *out, ad_cost *c);
-    /* True where rows (the last axis) of the result are runs of columns of the operands' rows, copied: of one operand some, of several
-     * all, side by side. Elementwise chains then read or write such a run where it lies (autograd/columns.c). The op's forward also
-     * takes blocks of rows, with the same rank and leading sizes of 1, and passes over operands whose data is NULL. */
-    bool (*columns)(const void *attr, int n_in, const ad_shape *in);
+    /* The first column, where rows (the last axis) of the result are runs of columns of the operands' rows, copied: of one operand some,
+     * from this one on, of several all, side by side (0); else -1. Elementwise chains and what is `wide` then read or write such a run
+     * where it lies (autograd/columns.c). The op's forward also takes blocks of rows, with the same rank and leading sizes of 1, and passes
+     * over operands whose data is NULL. */
+    int64_t (*columns)(const void *attr, int n_in, const ad_shape *in);
+    /* Bit i of `in`: operand i may be columns of a wider value, and so result i of `out`: forward looks at ad_buffer_row of their buffers. */
+    struct { unsigned in, out; } wide;
     const ad_sample *samples;  /* ended by an entry without name */
     /* Outputs that become the new value of a state operand at the end of the step: pairs (output + 1, operand), ended by 0. */
     struct { int output_plus_1, operand; } commits[3];

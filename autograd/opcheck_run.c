@@ -304,7 +304,7 @@ static ad_status check_blocks(const ad__opcheck *k, ad_ctx *ctx, const ad__recor
 /* The promise of op->columns: blocks of rows, from one operand at a time, give the same bits as the whole. */
 static ad_status check_columns(const ad__opcheck *k, ad_ctx *ctx, const ad__record *r)
 {
-    if (!ad__copies_columns(r)) return AD_OK;
+    if (ad__copies_columns(r) < 0) return AD_OK;
     const ad_shape *y = &r->out[0]->shape;
     int64_t columns = ad__row_of(y), all = ad_count(y) / columns, step = all / 3 + 1;
     size_t bytes = ad_shape_bytes(y, AD_F32);
@@ -326,6 +326,82 @@ static ad_status check_columns(const ad__opcheck *k, ad_ctx *ctx, const ad__reco
     return s;
 }
 
+/* ---- columns of wider values ---- */
+
+enum { LEFT = 3 };               /* columns of others before them; as many and more behind them */
+
+/* Rows of x (of a result: no numbers yet) among `more` columns of NaN. */
+static bool widen(ad_tensor *x, bool result, int more, ad_buffer *b)
+{
+    int64_t columns = ad__row_of(&x->shape), rows = ad_count(&x->shape) / columns;
+    size_t bytes = (size_t)(rows * (columns + more)) * sizeof(float);
+    float *all = malloc(bytes);
+    if (!all) return false;
+    memset(all, 0xff, bytes);
+    *b = (ad_buffer){ all + LEFT, x->shape, columns + more };
+    for (int64_t i = 0; !result && i < rows; i++)
+        memcpy(all + i * b->row + LEFT, (const float *)ad_data(x) + i * columns, (size_t)columns * sizeof *all);
+    return true;
+}
+
+/* The rows are those of x, and nothing was written beside them. */
+static bool rows_of(ad_tensor *x, const ad_buffer *b)
+{
+    int64_t columns = ad__row_of(&x->shape), rows = ad_count(&x->shape) / columns;
+    const float *want = ad_data(x), *all = (const float *)b->data - LEFT;
+    uint32_t around;
+    bool same = true;
+    for (int64_t i = 0; i < rows * b->row; i++) {
+        int64_t column = i % b->row - LEFT;
+        memcpy(&around, all + i, sizeof around);
+        if (column < 0 || column >= columns) same = same && around == UINT32_MAX;
+        else same = same && memcmp(all + i, want + i / b->row * columns + column, sizeof *all) == 0;
+    }
+    return same;
+}
+
+/* `n` tensors in `b`: those of the bits `wide` among columns of others, for each another number. */
+static bool widen_all(int n, ad_tensor *const *x, unsigned wide, bool result, ad_buffer *b)
+{
+    bool good = true;
+    for (int i = 0; i < n; i++)
+        if (x[i] && (wide >> i & 1)) good = widen(x[i], result, 2 * LEFT + i + result * AD_MAX_OPERANDS, &b[i]) && good;
+    return good;
+}
+
+/* Whether those hold what they should; they are freed. */
+static bool narrow_all(int n, ad_tensor *const *x, ad_buffer *b)
+{
+    bool same = true;
+    for (int i = 0; i < n; i++) {
+        if (!b[i].row) continue;
+        same = rows_of(x[i], &b[i]) && same;
+        free((float *)b[i].data - LEFT);
+    }
+    return same;
+}
+
+/* The promise of op->wide: the same bits from and to columns of wider values, whose other columns are left alone. */
+static ad_status check_wide(const ad__opcheck *k, ad_ctx *ctx, const ad__record *r)
+{
+    if (!r->op->wide.in && !r->op->wide.out) return AD_OK;
+    room m;
+    bool good = make_room(r, ctx, &m);
+    ad_buffer in[AD_MAX_INPUTS], out[AD_MAX_OUTPUTS];
+    memcpy(in, m.in, sizeof in);
+    memcpy(out, m.out, sizeof out);
+    good = widen_all(r->n_in, r->in, r->op->wide.in, false, in) && widen_all(r->n_out, r->out, r->op->wide.out, true, out) && good;
+    ad_call c = { .attr = r->attr, .n_in = r->n_in, .n_out = r->n_out, .in = in, .out = out, .precision = AD_F32,
+                  .kernels = ad_ctx_kernels(ctx, AD_F32), .threads = 1, .scratch = m.shared, .thread_scratch = m.own,
+                  .thread_scratch_size = m.need.per_thread, .error = &ctx->error };
+    ad_status s = good ? r->op->forward(&c) : AD_FAIL(k->error, ENOMEM, "checks of ops: out of memory");
+    bool same = narrow_all(r->n_in, r->in, in);
+    same = narrow_all(r->n_out, r->out, out) && same;
+    if (s == AD_OK && !same) s = ad__opcheck_fail(k, "%s gives other numbers from or to columns of wider values", r->op->name);
+    free_room(r, &m);
+    return s;
+}
+
 ad_status ad__opcheck_memory(const ad__opcheck *k, int context)
 {
     ad__checked b;
@@ -335,6 +411,7 @@ ad_status ad__opcheck_memory(const ad__opcheck *k, int context)
         if (!(r->op->flags & AD_ALIAS)) s = check_record(k, k->ctx[context], r);
         if (s == AD_OK) s = check_blocks(k, k->ctx[context], r);
         if (s == AD_OK) s = check_columns(k, k->ctx[context], r);
+        if (s == AD_OK) s = check_wide(k, k->ctx[context], r);
     }
     ad_tape_free(b.tape);
     return s;

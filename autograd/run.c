@@ -51,6 +51,13 @@ static ad_status run_single(ad_program *p, const ad__step *s, ad_call *c, const 
         if (s->in[i] >= 0) in[i] = (ad_buffer){ p->data[s->in[i]], p->values[s->in[i]].tensor->shape };
     }
     for (int k = 0; k < s->n_out; k++) out[k] = (ad_buffer){ p->data[s->out[k]], p->values[s->out[k]].tensor->shape };
+    for (int i = 0; i < s->n_parts; i++) {
+        const ad__part *part = &s->parts[i];
+        ad_buffer *b = part->at < s->n_in ? &in[part->at] : &out[part->at - s->n_in];
+        b->row = ad__row_of(&b->shape);
+        b->data = (char *)b->data + (size_t)part->first * (p->precision == AD_F64 ? sizeof(double) : sizeof(float));
+        b->shape = part->at < s->n_in ? r->in[part->at]->shape : r->out[part->at - s->n_in]->shape;
+    }
     c->attr = r->attr;
     c->n_in = s->n_in;
     c->n_out = s->n_out;

@@ -21,8 +21,10 @@ static int64_t head_at(int64_t u)
 
 static ad_attention_shape window_shape(int64_t u)
 {
-    int64_t next = u + 1 < WINDOWS * HEADS ? head_at(u + 1) - head_at(u) : 0;
-    return (ad_attention_shape){ .lq = LENGTH, .lk = LENGTH, .d = DEPTH, .stride = CHANNELS, .scale = 0.17, .next = next };
+    ad_attention_shape s = { .lq = LENGTH, .lk = LENGTH, .d = DEPTH, .scale = 0.17 };
+    s.row.q = s.row.k = s.row.v = s.row.out = s.row.gq = s.row.gk = s.row.gv = CHANNELS;
+    if (u + 1 < WINDOWS * HEADS) s.next_columns = head_at(u + 1) - head_at(u);
+    return s;
 }
 
 static void attention(const bench_job *j, int stage, int64_t u, const ad_args *args)

@@ -43,13 +43,6 @@ typedef struct job {
     ad__attention_sizes s;
 } job;
 
-static const void *at(const ad_call *c, int operand, int64_t i)
-{
-    size_t real = c->precision == AD_F64 ? sizeof(double) : sizeof(float);
-    if (operand >= c->n_in || !c->in[operand].data) return NULL;
-    return (const char *)c->in[operand].data + (size_t)i * real;
-}
-
 static void head(int64_t i, void *scratch, void *arg)
 {
     const job *j = arg;
@@ -57,12 +50,16 @@ static void head(int64_t i, void *scratch, void *arg)
     const ad__attention_sizes *s = &j->s;
     const ad_kernels *k = c->kernels;
     ad_attention_shape geometry = ad__attention_geometry(s);
-    int64_t item = i / s->heads, h = i % s->heads, row = geometry.stride, square = s->lq * s->lk;
-    size_t real = c->precision == AD_F64 ? sizeof(double) : sizeof(float);
-    int64_t queries = item * s->lq * row + h * s->d, keys = item * s->lk * row + h * s->d;
-    if (s->lq == s->lk && i + 1 < s->batch * s->heads) geometry.next = h + 1 < s->heads ? s->d : s->lq * row - h * s->d;
-    k->norm.attention(&geometry, at(c, Q, queries), at(c, KEYS, keys), at(c, V, keys), at(c, BIAS, h * square),
-                      at(c, MASK, item % s->windows * square), (char *)c->out->data + (size_t)queries * real, scratch);
+    int64_t item = i / s->heads, h = i % s->heads, square = s->lq * s->lk;
+    geometry.row.q = ad_buffer_row(&c->in[Q]), geometry.row.k = ad_buffer_row(&c->in[KEYS]), geometry.row.v = ad_buffer_row(&c->in[V]), geometry.row.out = ad_buffer_row(c->out);
+    if (s->lq == s->lk && i + 1 < s->batch * s->heads) {
+        geometry.next_rows = h + 1 < s->heads ? 0 : s->lq;
+        geometry.next_columns = h + 1 < s->heads ? s->d : -h * s->d;
+    }
+    int64_t queries = item * s->lq, keys = item * s->lk, column = h * s->d;
+    k->norm.attention(&geometry, ad__at(c, &c->in[Q], queries, column), ad__at(c, &c->in[KEYS], keys, column),
+                      ad__at(c, &c->in[V], keys, column), ad__operand_at(c, BIAS, h * square),
+                      ad__operand_at(c, MASK, item % s->windows * square), ad__at(c, c->out, queries, column), scratch);
 }
 
 static ad_status forward(const ad_call *c)
@@ -149,6 +146,7 @@ const ad_op ad_op_attention = {
     .operands = operands,
     .attr_size = sizeof(ad__attention_attr), .attrs = attrs,
     .shape = shape, .forward = forward, .gradient = gradient, .scratch = scratch, .cost = cost, .samples = samples,
+    .wide = { 1 << Q | 1 << KEYS | 1 << V, 1 },
 };
 
 ad_tensor *ad_attention(ad_tape *t, ad_tensor *q, ad_tensor *k, ad_tensor *v, ad_tensor *bias, ad_tensor *mask, int64_t heads)

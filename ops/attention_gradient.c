@@ -49,16 +49,6 @@ static size_t real_size(ad_precision p)
     return p == AD_F64 ? sizeof(double) : sizeof(float);
 }
 
-static char *at(const ad_call *c, const ad_buffer *b, int64_t i)
-{
-    return b->data ? (char *)b->data + (size_t)i * real_size(c->precision) : NULL;
-}
-
-static const void *input(const ad_call *c, int operand, int64_t i)
-{
-    return operand < c->n_in ? at(c, &c->in[operand], i) : NULL;
-}
-
 static void zero(const ad_call *c, void *array, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
@@ -76,16 +66,21 @@ static void chunk(int64_t i, void *scratch, void *arg)
     const ad__attention_sizes *s = &j->s;
     const ad_kernels *k = c->kernels;
     ad_attention_shape geometry = ad__attention_geometry(s);
-    int64_t h = i % s->heads, first = i / s->heads * j->chunk, square = s->lq * s->lk, row = geometry.stride;
+    int64_t h = i % s->heads, first = i / s->heads * j->chunk, square = s->lq * s->lk, column = h * s->d;
+    geometry.row.q = ad_buffer_row(&c->in[Q]), geometry.row.k = ad_buffer_row(&c->in[KEYS]), geometry.row.v = ad_buffer_row(&c->in[V]);
+    geometry.row.gq = ad_buffer_row(&c->out[GQ]), geometry.row.gk = ad_buffer_row(&c->out[GK]), geometry.row.gv = ad_buffer_row(&c->out[GV]);
+    geometry.row.out = ad_buffer_row(&c->in[GOUT]);
     void *part = s->with_bias ? (char *)c->scratch + (size_t)(i * square) * real_size(c->precision) : NULL;
     if (part) zero(c, part, square);
     for (int64_t item = first; item < first + j->chunk && item < s->batch; item++) {
-        int64_t queries = item * s->lq * row + h * s->d, keys = item * s->lk * row + h * s->d;
+        int64_t queries = item * s->lq, keys = item * s->lk;
         bool more = item + 1 < first + j->chunk && item + 1 < s->batch;
-        geometry.next = more && s->lq == s->lk ? s->lq * row : 0;
-        k->norm.attention_gradient(&geometry, input(c, Q, queries), input(c, KEYS, keys), input(c, V, keys), input(c, BIAS, h * square),
-                                   input(c, MASK, item % s->windows * square), input(c, GOUT, queries), at(c, &c->out[GQ], queries),
-                                   at(c, &c->out[GK], keys), at(c, &c->out[GV], keys), part, scratch);
+        geometry.next_rows = more && s->lq == s->lk ? s->lq : 0;
+        k->norm.attention_gradient(&geometry, ad__at(c, &c->in[Q], queries, column), ad__at(c, &c->in[KEYS], keys, column),
+                                   ad__at(c, &c->in[V], keys, column), ad__operand_at(c, BIAS, h * square),
+                                   ad__operand_at(c, MASK, item % s->windows * square), ad__at(c, &c->in[GOUT], queries, column),
+                                   ad__at(c, &c->out[GQ], queries, column), ad__at(c, &c->out[GK], keys, column),
+                                   ad__at(c, &c->out[GV], keys, column), part, scratch);
     }
 }
 
@@ -220,6 +215,7 @@ const ad_op ad_op_attention_gradient = {
     .operands = operands, .n_out = 4, .outputs = outputs,
     .attr_size = sizeof(ad__attention_attr), .attrs = attrs,
     .shape = shape, .forward = forward, .gradient = gradient, .scratch = scratch, .cost = cost, .samples = samples,
+    .wide = { 1 << Q | 1 << KEYS | 1 << V | 1 << GOUT, 1 << GQ | 1 << GK | 1 << GV },
 };
 
 ad_status ad__attention_gradient(ad_tape *t, int64_t heads, ad_tensor *q, ad_tensor *k, ad_tensor *v, ad_tensor *gout, ad_tensor *bias,

@@ -35,7 +35,23 @@ ad_status ad__attention_check(ad_error *e, const char *op, int64_t heads, const 
 
 ad_attention_shape ad__attention_geometry(const ad__attention_sizes *s)
 {
-    return (ad_attention_shape){ .lq = s->lq, .lk = s->lk, .d = s->d, .stride = s->d * s->heads, .scale = 1 / sqrt((double)s->d) };
+    return (ad_attention_shape){ .lq = s->lq, .lk = s->lk, .d = s->d, .scale = 1 / sqrt((double)s->d) };
+}
+
+static size_t real_size(ad_precision p)
+{
+    return p == AD_F64 ? sizeof(double) : sizeof(float);
+}
+
+void *ad__at(const ad_call *c, const ad_buffer *b, int64_t row, int64_t column)
+{
+    return (char *)b->data + (size_t)(row * ad_buffer_row(b) + column) * real_size(c->precision);
+}
+
+const void *ad__operand_at(const ad_call *c, int operand, int64_t i)
+{
+    if (operand >= c->n_in || !c->in[operand].data) return NULL;
+    return (const char *)c->in[operand].data + (size_t)i * real_size(c->precision);
 }
 
 /* ---- records ---- */

@@ -38,8 +38,11 @@ ad_tensor *ad__attention_softmax_adjoint(ad_tape *t, ad_tensor *p, ad_tensor *x)
 ad_tensor *ad__attention_to_bias(ad_tape *t, ad_tensor *scores);
 ad_tensor *ad__attention_to_mask(ad_tape *t, const ad__attention_sizes *s, ad_tensor *scores);
 
-/* Geometry for the kernels. */
+/* Geometry for the kernels, but for the rows. */
 ad_attention_shape ad__attention_geometry(const ad__attention_sizes *s);
+/* A number of a buffer, counting rows of its last axis; of an operand, NULL if it is missing, counting all. */
+void *ad__at(const ad_call *c, const ad_buffer *b, int64_t row, int64_t column);
+const void *ad__operand_at(const ad_call *c, int operand, int64_t i);
 
 ad_status ad__attention_gradient(ad_tape *t, int64_t heads, ad_tensor *q, ad_tensor *k, ad_tensor *v, ad_tensor *gout, ad_tensor *bias,
                                  ad_tensor *mask, ad_tensor **out);

@@ -56,10 +56,10 @@ static void gradient(ad_grad *g)
     }
 }
 
-static bool columns(const void *attr, int n_in, const ad_shape *in)
+static int64_t columns(const void *attr, int n_in, const ad_shape *in)
 {
     const ad_axis_attr *a = attr;
-    return n_in > 1 && ad__axis_at(a->axis, in[0].rank) == in[0].rank - 1;
+    return n_in > 1 && ad__axis_at(a->axis, in[0].rank) == in[0].rank - 1 ? 0 : -1;
 }
 
 static const ad_attr attrs[] = {

@@ -45,11 +45,13 @@ static void gradient(ad_grad *g)
     g->gin[0] = ad_pad_with(g->tape, g->gout[0], &(const ad_pad_attr){ axis, start, x->dim[axis] - end, a->step, 0 });
 }
 
-static bool columns(const void *attr, int n_in, const ad_shape *in)
+static int64_t columns(const void *attr, int n_in, const ad_shape *in)
 {
     const ad_slice_attr *a = attr;
+    int last = in[0].rank - 1;
     (void)n_in;
-    return a->step == 1 && ad__axis_at(a->axis, in[0].rank) == in[0].rank - 1;
+    if (a->step != 1 || ad__axis_at(a->axis, in[0].rank) != last) return -1;
+    return a->start < 0 ? a->start + in[0].dim[last] : a->start;
 }
 
 static const ad_attr attrs[] = {

@@ -166,11 +166,53 @@ static void columns_of_chains_are_not_copied(void **state)
     }
 }
 
+/* Attention takes q, k and v out of one product, and its adjoint puts theirs side by side; what is wanted besides is cut all the same. A
+ * checked run finds in columns what it finds in copies. */
+static void columns_of_attention_are_not_copied(void **state)
+{
+    enum { RESULTS = 4, C = 24 };
+    const ad_shape tokens = { 3, { 5, 19, C } }, weight = { 2, { C, 3 * C } };
+    for (int c = 0; c < 4; c++) {
+        bool wanted_besides = c % 2, overflow = c / 2;
+        ad_ctx *ctx = ad_new(&(ad_options){ .threads = 2 });
+        ad_tape *t = ad_tape_new(ctx, AD_F32);
+        ad_tensor *x = noise(t, &tokens, 1, overflow ? 1e20 : 1), *w = noise(t, &weight, 2, 0.2), *qkv = ad_matmul(t, x, w, NULL), *part[3], *grads[2];
+        for (int i = 0; i < 3; i++) part[i] = ad_slice(t, qkv, -1, (int64_t)i * C, C);
+        ad_tensor *y = ad_attention(t, part[0], part[1], part[2], NULL, NULL, 3);
+        ad_tensor *loss = ad_sum(t, ad_mul(t, y, noise(t, &tokens, 3, 1)), NULL, false);
+        assert_int_equal(ad_gradients(t, loss, 2, (ad_tensor *[]){ x, w }, grads), AD_OK);
+        ad_tensor *wanted[RESULTS] = { y, grads[0], grads[1], part[2] };
+        int n = wanted_besides ? RESULTS : RESULTS - 1;
+        ad_program *program[2];
+        ad_finding found[2];
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(ad_compile(t, n, wanted, &(ad_plan_options){ .no_chains = i == 0 }, &program[i]), AD_OK);
+            assert_int_equal(steps_named(program[i], "slice"), i == 0 ? 3 : wanted_besides);
+            assert_int_equal(steps_named(program[i], "concat"), i == 0);
+            assert_int_equal(ad_run(program[i], &(ad_run_options){ .check = true, .found = &found[i] }), overflow ? AD_ENUMERIC : AD_OK);
+            assert_int_equal(found[i].record >= 0, overflow);
+            ad_error_clear(ad_ctx_error(ctx));
+            assert_int_equal(ad_run(program[i], NULL), AD_OK);
+        }
+        assert_int_equal(found[0].record, found[1].record);
+        assert_int_equal(found[0].element, found[1].element);
+        if (overflow) assert_string_equal(found[0].sha256, found[1].sha256);
+        for (int i = 0; i < n; i++)
+            assert_memory_equal(ad_program_data(program[0], wanted[i]), ad_program_data(program[1], wanted[i]),
+                                ad_shape_bytes(ad_tensor_shape(wanted[i]), AD_F32));
+        ad_program_free(program[0]);
+        ad_program_free(program[1]);
+        ad_tape_free(t);
+        ad_ctx_free(ctx);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_plan_gives_the_same_bits), cmocka_unit_test(a_reshaped_weight_is_read_as_it_was_before_the_step),
         cmocka_unit_test(large_results_are_those_of_single_records), cmocka_unit_test(columns_of_chains_are_not_copied),
+        cmocka_unit_test(columns_of_attention_are_not_copied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,8 +82,9 @@ static results attend(const ad_kernels *k, int precision, const sizes *z, const 
     }
     memset(r.of[GBIAS], 0, r.bytes[GBIAS]);
     for (int64_t h = 0; h < z->heads; h++) {
-        ad_attention_shape s = { .lq = z->lq, .lk = z->lk, .d = z->d, .stride = z->d * z->heads, .scale = 0.37 };
-        if (ahead && h + 1 < z->heads) s.next = z->d;
+        int64_t row = z->d * z->heads;
+        ad_attention_shape s = { .lq = z->lq, .lk = z->lk, .d = z->d, .row = { row, row, row, row, row, row, row }, .scale = 0.37 };
+        if (ahead && h + 1 < z->heads) s.next_columns = z->d;
         const void *from[INPUTS];
         char *to[OUTPUTS];
         for (int i = 0; i < INPUTS; i++) {
@@ -174,7 +175,7 @@ static void test_exponentials(void **state)
     enum { QUERIES = 4096 };
     static float q[QUERIES], y[QUERIES];
     const float k[] = { 0, 1 }, v[] = { 0, 1 };
-    const ad_attention_shape s = { .lq = QUERIES, .lk = 2, .d = 1, .stride = 1, .scale = 1 };
+    const ad_attention_shape s = { .lq = QUERIES, .lk = 2, .d = 1, .row = { .q = 1, .k = 1, .v = 1, .out = 1 }, .scale = 1 };
     float scratch[AD_ATTENTION_SCRATCH(2, 1)];
     for (int i = 0; i < QUERIES; i++) q[i] = -79.9f * (float)i / QUERIES;
     for (int isa = 0; isa <= ad__kernels_isa(); isa++) {

@@ -129,7 +129,9 @@ static ad_status told(const ad_ctx *ctx, ad_status s, char *message, size_t size
     return s;
 }
 
-static ad_status train_steps(ad_ctx *ctx, ad_tape *t, ad_params *p, ad_tensor *loss, int n, ad_tensor *const *w)
+/* The inputs are all the same number: an arena holds what was there before. */
+static ad_status train_steps(ad_ctx *ctx, ad_tape *t, ad_params *p, ad_tensor *loss, int n, ad_tensor *const *w, int n_inputs,
+                             ad_tensor *const *inputs)
 {
     ad_tensor *g[16];
     ad_optim_weight update[16];
@@ -141,6 +143,8 @@ static ad_status train_steps(ad_ctx *ctx, ad_tape *t, ad_params *p, ad_tensor *l
     for (int i = 0; s == AD_OK && i < n; i++) update[i] = (ad_optim_weight){ w[i], g[i], 1, 1 };
     if (s == AD_OK) s = ad_optim_record(o, t, p, n, update);
     if (s == AD_OK) s = ad_compile(t, 1, &loss, &(ad_plan_options){ .guard = loss }, &step);
+    for (int i = 0; s == AD_OK && i < n_inputs; i++)
+        for (int64_t e = 0; e < ad_count(ad_tensor_shape(inputs[i])); e++) ((float *)ad_program_data(step, inputs[i]))[e] = 0.5f;
     for (int i = 0; s == AD_OK && i < 2; i++) {
         ad_optim_set(o, step, i, 1e-3);
         s = ad_run(step, &(ad_run_options){ .seed = 1, .step = (uint64_t)i });
@@ -165,12 +169,10 @@ static ad_status net_by_hand(char *message, size_t size)
     if (s == AD_OK) s = ad_params_init(p, AD_SLOT_PARAM, 7);
     if (s == AD_OK) {
         ad_tensor *w[2] = { ad_parameter(t, p, "w"), ad_parameter(t, p, "b") }, *x = ad_input(t, "x", &(ad_shape){ 2, { 4, 3 } });
-        static const float values[12] = { 1, -2, 3, 0.5f };
-        if (x) s = ad_set(x, values);
         ad_tensor *loss = ad_mean(t, ad_square(t, ad_tanh(t, ad_linear(t, x, w[0], w[1]))), NULL, false);
         ad_tensor *last = loss ? ad_parameter(t, p, "last b") : NULL;
-        if (s == AD_OK) s = last ? ad_commit(last, w[1]) : ad_ctx_error(ctx)->status;
-        if (s == AD_OK) s = train_steps(ctx, t, p, loss, 2, w);
+        s = last ? ad_commit(last, w[1]) : ad_ctx_error(ctx)->status;
+        if (s == AD_OK) s = train_steps(ctx, t, p, loss, 2, w, 1, &x);
     }
     s = told(ctx, s, message, size);
     ad_tape_free(t);
@@ -192,18 +194,6 @@ static const char model_text[] =
     "  sample: [\"p = prior(x)\", {return: {logits: p.z}}]\n"
     "objective: {kind: elbo, program: train, minimize: 'cross_entropy(z, y, over=\"HW\", batch=\"mean\") + kl'}\n";
 
-/* Something for every input of the recorded program. */
-static ad_status set_inputs(ad_recorded *r)
-{
-    static const float values[2 * 8 * 8 * 2] = { 1, -2, 3, 0.5f };
-    ad_bind b;
-    for (int i = 0; ad_recorded_input_at(r, i, &b); i++) {
-        AD_ASSERT(ad_count(ad_tensor_shape(b.value)) <= (int64_t)(sizeof values / sizeof *values));
-        AD_TRY(ad_set(b.value, values));
-    }
-    return AD_OK;
-}
-
 static ad_status model_of_text(char *message, size_t size)
 {
     ad_ctx *ctx = ad_new(NULL);
@@ -218,8 +208,13 @@ static ad_status model_of_text(char *message, size_t size)
     if (s == AD_OK) s = ad_params_init(p, AD_SLOT_STATE, 1);
     if (s == AD_OK && !(t = ad_tape_new(ctx, AD_F32))) s = ad_ctx_error(ctx)->status;
     if (s == AD_OK) s = ad_model_record(m, "train", t, p, &(ad_record_options){ .batch = 2 }, &r);
-    if (s == AD_OK) s = set_inputs(r);
-    if (s == AD_OK) s = train_steps(ctx, t, p, ad_recorded_loss(r), ad_recorded_wrt_count(r), ad_recorded_wrt(r));
+    ad_tensor *inputs[8];
+    int n_inputs = 0;
+    for (ad_bind b; s == AD_OK && ad_recorded_input_at(r, n_inputs, &b); n_inputs++) {
+        assert_in_range(n_inputs, 0, 7);
+        inputs[n_inputs] = b.value;
+    }
+    if (s == AD_OK) s = train_steps(ctx, t, p, ad_recorded_loss(r), ad_recorded_wrt_count(r), ad_recorded_wrt(r), n_inputs, inputs);
     if (s == AD_OK) s = ad_checkpoint_save(ad_ctx_error(ctx), "memory.safetensors", p, &(ad_checkpoint){ .seed = 1 });
     ad_checkpoint about;
     if (s == AD_OK) s = ad_checkpoint_load(ad_ctx_error(ctx), "memory.safetensors", p, true, NULL, &about);

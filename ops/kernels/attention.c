@@ -38,8 +38,8 @@ typedef struct product {
     real *out;                  /* row i at out + i * out_row */
     int64_t out_row;
     int add;
-    const ad_attention_shape *s;
-    const real *ahead;          /* row i of an operand of s at ahead + i * s->stride is asked of memory meanwhile, unless this is NULL */
+    const real *ahead;          /* unless NULL, row i of what comes next, n numbers at ahead + i * ahead_row, is asked of memory meanwhile */
+    int64_t ahead_row, ahead_n;
     int far;                    /* the rows of out are of memory, too */
 } product;
 
@@ -58,7 +58,7 @@ static inline __attribute__((always_inline)) void tile(const product *t, int64_t
     const real *a = t->a + i * a_row, *b = t->b + c;
     real *out = t->out + i * out_row + c;
     for (int r = 0; r < rows; r++) {
-        if (t->ahead) ask(t->s->d, t->ahead + (i + r) * t->s->stride);
+        if (t->ahead) ask(t->ahead_n, t->ahead + (i + r) * t->ahead_row);
         for (int v = 0; t->far && v < vectors; v++)
             __builtin_prefetch(out + r * out_row + v * VL, 1);
     }
@@ -191,21 +191,21 @@ static inline void softmax_row(int64_t lk, real scale, const real *bias, const r
 }
 
 /* Where row i of an operand of the next head is; NULL if there is none. */
-static inline const real *next_head(const ad_attention_shape *s, const real *x, int64_t i)
+static inline const real *next_head(const ad_attention_shape *s, const real *x, int64_t row, int64_t i)
 {
-    return s->next ? x + s->next + i * s->stride : NULL;
+    return s->next_rows || s->next_columns ? x + (s->next_rows + i) * row + s->next_columns : NULL;
 }
 
 /* Probabilities p [rows, padded(lk)] of queries i to i + rows - 1. */
 static void probabilities(const ad_attention_shape *s, const head *h, int64_t i, int64_t rows, const real *kt, real *p)
 {
     int64_t lk = s->lk, width = padded(lk);
-    const real *q = h->q + i * s->stride, *bias = h->bias, *hide = h->hide;
-    multiply(&(product){ .m = rows, .n = width, .k = s->d, .a = q, .a_row = s->stride, .a_column = 1, .b = kt, .b_row = width, .out = p,
-                         .out_row = width, .s = s, .ahead = next_head(s, h->v, i) });
+    const real *q = h->q + i * s->row.q, *bias = h->bias, *hide = h->hide, *next = next_head(s, h->k, s->row.k, i);
+    multiply(&(product){ .m = rows, .n = width, .k = s->d, .a = q, .a_row = s->row.q, .a_column = 1, .b = kt, .b_row = width, .out = p,
+                         .out_row = width, .ahead = next_head(s, h->v, s->row.v, i), .ahead_row = s->row.v, .ahead_n = s->d });
     for (int64_t r = 0; r < rows; r++) {
         softmax_row(lk, (real)s->scale, bias ? bias + (i + r) * lk : bias, hide ? hide + (i + r) * lk : hide, p + r * width);
-        if (s->next) ask(s->d, next_head(s, h->k, i + r));
+        if (next) ask(s->d, next + r * s->row.k);
     }
 }
 
@@ -217,12 +217,13 @@ void K(norm_attention)(const ad_attention_shape *s, const void *q, const void *k
     int64_t width = padded(s->lk);
     const head h = { q, k, v, bias, hide };
     real *kt = scratch, *p = kt + s->d * width, *y = out;
-    transpose(s->lk, s->d, s->stride, k, kt);
+    transpose(s->lk, s->d, s->row.k, k, kt);
     for (int64_t i = 0; i < s->lq; i += AD_ATTENTION_QUERIES) {
         int64_t rows = s->lq - i < AD_ATTENTION_QUERIES ? s->lq - i : AD_ATTENTION_QUERIES;
         probabilities(s, &h, i, rows, kt, p);
-        multiply(&(product){ .m = rows, .n = s->d, .k = s->lk, .a = p, .a_row = width, .a_column = 1, .b = h.v, .b_row = s->stride,
-                             .out = y + i * s->stride, .out_row = s->stride, .s = s, .ahead = next_head(s, h.q, i), .far = 1 });
+        multiply(&(product){ .m = rows, .n = s->d, .k = s->lk, .a = p, .a_row = width, .a_column = 1, .b = h.v, .b_row = s->row.v,
+                             .out = y + i * s->row.out, .out_row = s->row.out, .ahead = next_head(s, h.q, s->row.q, i),
+                             .ahead_row = s->row.q, .ahead_n = s->d, .far = 1 });
     }
 }
 
@@ -245,26 +246,28 @@ static inline void score_row(int64_t lk, real scale, const real *p, real *ds, re
 void K(norm_attention_gradient)(const ad_attention_shape *s, const void *q, const void *k, const void *v, const void *bias,
                                 const void *hide, const void *gout, void *gq, void *gk, void *gv, void *gbias, void *scratch)
 {
-    int64_t width = padded(s->lk), lk = s->lk, stride = s->stride;
+    int64_t width = padded(s->lk), lk = s->lk;
     const head h = { q, k, v, bias, hide };
     const real *g = gout;
     real *kt = scratch, *vt = kt + s->d * width, *p = vt + s->d * width, *ds = p + AD_ATTENTION_QUERIES * width;
     real *rq = gq, *rb = gbias;
-    transpose(lk, s->d, stride, k, kt);
-    transpose(lk, s->d, stride, v, vt);
+    transpose(lk, s->d, s->row.k, k, kt);
+    transpose(lk, s->d, s->row.v, v, vt);
     for (int64_t i = 0; i < s->lq; i += AD_ATTENTION_QUERIES) {
         int64_t rows = s->lq - i < AD_ATTENTION_QUERIES ? s->lq - i : AD_ATTENTION_QUERIES;
-        const real *gi = g + i * stride, *qi = h.q + i * stride;
+        const real *gi = g + i * s->row.out, *qi = h.q + i * s->row.q;
         probabilities(s, &h, i, rows, kt, p);
-        multiply(&(product){ .m = rows, .n = width, .k = s->d, .a = gi, .a_row = stride, .a_column = 1, .b = vt, .b_row = width,
+        multiply(&(product){ .m = rows, .n = width, .k = s->d, .a = gi, .a_row = s->row.out, .a_column = 1, .b = vt, .b_row = width,
                              .out = ds, .out_row = width });
         for (int64_t r = 0; r < rows; r++)
             score_row(lk, (real)s->scale, p + r * width, ds + r * width, rb ? rb + (i + r) * lk : rb);
-        multiply(&(product){ .m = rows, .n = s->d, .k = lk, .a = ds, .a_row = width, .a_column = 1, .b = h.k, .b_row = stride,
-                             .out = rq + i * stride, .out_row = stride, .s = s, .ahead = next_head(s, h.q, i), .far = 1 });
-        multiply(&(product){ .m = lk, .n = s->d, .k = rows, .a = ds, .a_row = 1, .a_column = width, .b = qi, .b_row = stride,
-                             .out = gk, .out_row = stride, .add = i > 0, .s = s, .ahead = i ? NULL : next_head(s, g, 0), .far = 1 });
-        multiply(&(product){ .m = lk, .n = s->d, .k = rows, .a = p, .a_row = 1, .a_column = width, .b = gi, .b_row = stride,
-                             .out = gv, .out_row = stride, .add = i > 0, .far = 1 });
+        multiply(&(product){ .m = rows, .n = s->d, .k = lk, .a = ds, .a_row = width, .a_column = 1, .b = h.k, .b_row = s->row.k,
+                             .out = rq + i * s->row.gq, .out_row = s->row.gq, .ahead = next_head(s, h.q, s->row.q, i),
+                             .ahead_row = s->row.q, .ahead_n = s->d, .far = 1 });
+        multiply(&(product){ .m = lk, .n = s->d, .k = rows, .a = ds, .a_row = 1, .a_column = width, .b = qi, .b_row = s->row.q,
+                             .out = gk, .out_row = s->row.gk, .add = i > 0, .ahead = i ? NULL : next_head(s, g, s->row.out, 0),
+                             .ahead_row = s->row.out, .ahead_n = s->d, .far = 1 });
+        multiply(&(product){ .m = lk, .n = s->d, .k = rows, .a = p, .a_row = 1, .a_column = width, .b = gi, .b_row = s->row.out,
+                             .out = gv, .out_row = s->row.gv, .add = i > 0, .far = 1 });
     }
 }

@@ -9,12 +9,14 @@
 
 #include "ops/kernels/staged.h"
 
-/* One head of one batch item: row i of q is at q + i * stride, and so for k, v, out and their gradients. The head worked on after it,
- * whose operands are asked of memory meanwhile, begins `next` numbers on in each of them; 0 is none, as where lq and lk differ. */
+/* One head of one batch item: row i of q is at q + i * row.q, and so for the others; gout has the rows of out. The head worked on after
+ * it, whose operands are asked of memory meanwhile, begins `next_rows` rows and `next_columns` numbers on in each of them; 0 and 0 is none, as
+ * where lq and lk differ. */
 typedef struct ad_attention_shape {
-    int64_t lq, lk, d, stride;
+    int64_t lq, lk, d;
+    struct { int64_t q, k, v, out, gq, gk, gv; } row;
     double scale;
-    int64_t next;
+    int64_t next_rows, next_columns;
 } ad_attention_shape;
 
 /* Queries worked on at a time, and the scratch of both attention kernels, in numbers: k and v transposed, and for each query of a
