@@ -4,10 +4,13 @@
  * Columns: each channel is a lane of its own, so the order of a sum is that of the rows: four rows are added in pairs, then to the
  * accumulator. Rows: the sixteen virtual lanes of simd.h.
  */
+#include <stdbool.h>
+#include <string.h>
+
 #include "ops/kernels/variant.h"
 
-/* Channels whose accumulators are kept in registers: four vectors of AVX-512, eight of AVX2. */
-enum { BLOCK = VL == 1 ? 16 : 64, VECTORS = BLOCK / VL };
+/* Rows are taken sixteen at a time, all columns of them: memory is read in order, and the sums wait in first-level cache. */
+enum { ROWS = 16 };
 
 /* (a0 + a1) + (a2 + a3) */
 static inline vec sum4(vec a0, vec a1, vec a2, vec a3)
@@ -15,45 +18,44 @@ static inline vec sum4(vec a0, vec a1, vec a2, vec a3)
     return v_add(v_add(a0, a1), v_add(a2, a3));
 }
 
-/* One vector of columns; n lanes are real. */
-static vec sum_narrow(int64_t rows, int64_t c, const real *x, int64_t n)
+/* A vector of columns, of which n lanes are real; `whole`: all. */
+static inline vec load(const bool whole, const real *x, int64_t n)
 {
-    vec acc = v_zero();
-    int64_t r = 0;
-    for (; r + 4 <= rows; r += 4, x += 4 * c)
-        acc = v_add(acc, sum4(v_load_n(x, n), v_load_n(x + c, n), v_load_n(x + 2 * c, n), v_load_n(x + 3 * c, n)));
-    for (; r < rows; r++, x += c)
-        acc = v_add(acc, v_load_n(x, n));
-    return acc;
+    return whole ? v_load(x) : v_load_n(x, n);
 }
 
-static void sum_block(int64_t rows, int64_t c, const real *x, real *sum)
+static inline void store(const bool whole, real *x, vec v, int64_t n)
 {
-    vec acc[VECTORS];
-    for (int p = 0; p < VECTORS; p++)
-        acc[p] = v_zero();
-    int64_t r = 0;
-    for (; r + 4 <= rows; r += 4, x += 4 * c)
-        for (int p = 0; p < VECTORS; p++) {
-            const real *y = x + p * VL;
-            acc[p] = v_add(acc[p], sum4(v_load(y), v_load(y + c), v_load(y + 2 * c), v_load(y + 3 * c)));
-        }
-    for (; r < rows; r++, x += c)
-        for (int p = 0; p < VECTORS; p++)
-            acc[p] = v_add(acc[p], v_load(x + p * VL));
-    for (int p = 0; p < VECTORS; p++)
-        v_store(sum + p * VL, acc[p]);
+    if (whole) v_store(x, v);
+    else v_store_n(x, v, n);
+}
+
+/* Columns j to j + VL - 1 of c, or as many as there are: STEP(true, ..) or STEP(false, ..). */
+#define EACH_VECTOR(c, STEP, ...)                                     \
+    for (int64_t j = 0; j < (c); j += VL)                             \
+        if (j + VL <= (c)) STEP(true, j, (c) - j, __VA_ARGS__);       \
+        else STEP(false, j, (c) - j, __VA_ARGS__)
+
+/* Fours of rows, then those that are left one by one. */
+static inline void add_rows(const bool whole, int64_t j, int64_t n, const int count, int64_t c, const real *x, real *sum)
+{
+    vec s = load(whole, sum + j, n);
+    int r = 0;
+    for (x += j; r + 4 <= count; r += 4, x += 4 * c)
+        s = v_add(s, sum4(load(whole, x, n), load(whole, x + c, n), load(whole, x + 2 * c, n), load(whole, x + 3 * c, n)));
+    for (; r < count; r++, x += c)
+        s = v_add(s, load(whole, x, n));
+    store(whole, sum + j, s, n);
 }
 
 void K(norm_column_sum)(int64_t rows, int64_t c, const void *x, void *sum)
 {
     const real *in = x;
-    real *out = sum;
-    int64_t j = 0;
-    for (; j + BLOCK <= c; j += BLOCK)
-        sum_block(rows, c, in + j, out + j);
-    for (; j < c; j += VL)
-        v_store_n(out + j, sum_narrow(rows, c, in + j, c - j), c - j);
+    int64_t r = 0;
+    memset(sum, 0, (size_t)c * sizeof(real));
+    for (; r + ROWS <= rows; r += ROWS, in += ROWS * c)
+        EACH_VECTOR(c, add_rows, ROWS, c, in, sum);
+    EACH_VECTOR(c, add_rows, (int)(rows - r), c, in, sum);
 }
 
 static inline vec square(vec a)
@@ -61,114 +63,74 @@ static inline vec square(vec a)
     return v_mul(a, a);
 }
 
-/* Sums of d and of d^2 for d = x - mean: the first says by how much a rounded mean is off. */
-static void distances_narrow(int64_t rows, int64_t c, const real *x, vec mean, int64_t n, real *off, real *m2)
+/* Adds d and d^2 of some rows for d = x - mean: the first says by how much a rounded mean is off. */
+static inline void add_distances(const bool whole, int64_t j, int64_t n, const int count, int64_t c, const real *x, const real *mean,
+                                 real *off, real *m2)
 {
-    vec d[4], s = v_zero(), t = v_zero();
-    int64_t r = 0;
-    for (; r + 4 <= rows; r += 4, x += 4 * c) {
+    vec m = load(whole, mean + j, n), s = load(whole, off + j, n), t = load(whole, m2 + j, n), d[4];
+    int r = 0;
+    for (x += j; r + 4 <= count; r += 4, x += 4 * c) {
         for (int k = 0; k < 4; k++)
-            d[k] = v_sub(v_load_n(x + k * c, n), mean);
+            d[k] = v_sub(load(whole, x + k * c, n), m);
         s = v_add(s, sum4(d[0], d[1], d[2], d[3]));
         t = v_add(t, sum4(square(d[0]), square(d[1]), square(d[2]), square(d[3])));
     }
-    for (; r < rows; r++, x += c) {
-        d[0] = v_sub(v_load_n(x, n), mean);
+    for (; r < count; r++, x += c) {
+        d[0] = v_sub(load(whole, x, n), m);
         s = v_add(s, d[0]);
         t = v_add(t, square(d[0]));
     }
-    v_store_n(off, s, n);
-    v_store_n(m2, t, n);
-}
-
-static void distances_block(int64_t rows, int64_t c, const real *x, const real *mean, real *off, real *m2)
-{
-    vec s[VECTORS], t[VECTORS];
-    for (int p = 0; p < VECTORS; p++)
-        s[p] = t[p] = v_zero();
-    int64_t r = 0;
-    for (; r + 4 <= rows; r += 4, x += 4 * c)
-        for (int p = 0; p < VECTORS; p++) {
-            const real *y = x + p * VL;
-            vec m = v_load(mean + p * VL), d0 = v_sub(v_load(y), m), d1 = v_sub(v_load(y + c), m);
-            vec d2 = v_sub(v_load(y + 2 * c), m), d3 = v_sub(v_load(y + 3 * c), m);
-            s[p] = v_add(s[p], sum4(d0, d1, d2, d3));
-            t[p] = v_add(t[p], sum4(square(d0), square(d1), square(d2), square(d3)));
-        }
-    for (; r < rows; r++, x += c)
-        for (int p = 0; p < VECTORS; p++) {
-            vec d = v_sub(v_load(x + p * VL), v_load(mean + p * VL));
-            s[p] = v_add(s[p], d);
-            t[p] = v_add(t[p], square(d));
-        }
-    for (int p = 0; p < VECTORS; p++) {
-        v_store(off + p * VL, s[p]);
-        v_store(m2 + p * VL, t[p]);
-    }
+    store(whole, off + j, s, n);
+    store(whole, m2 + j, t, n);
 }
 
 /* Two passes over rows that fit into second-level cache. With e = (sum d) / rows, mean + e is the mean, and m2 = sum d^2 - rows e^2. */
 void K(norm_column_moments)(int64_t rows, int64_t c, const void *x, void *mean, void *m2)
 {
-    const real *in = x;
-    real *m = mean, *s = m2, off[BLOCK];
+    enum { COLUMNS = 256 };      /* at a time */
+    real *m = mean, *s = m2, off[COLUMNS];
     K(norm_column_sum)(rows, c, x, mean);
     for (int64_t j = 0; j < c; j++)
         m[j] /= (real)rows;
-    for (int64_t j = 0, n; j < c; j += n) {
-        if (j + BLOCK <= c) {
-            n = BLOCK;
-            distances_block(rows, c, in + j, m + j, off, s + j);
-        } else {
-            n = c - j < VL ? c - j : VL;
-            distances_narrow(rows, c, in + j, v_load_n(m + j, n), n, off, s + j);
-        }
+    memset(s, 0, (size_t)c * sizeof *s);
+    for (int64_t from = 0, n; from < c; from += n, m += n, s += n) {
+        const real *in = (const real *)x + from;
+        int64_t r = 0;
+        n = c - from < COLUMNS ? c - from : COLUMNS;
+        memset(off, 0, sizeof off);
+        for (; r + ROWS <= rows; r += ROWS, in += ROWS * c)
+            EACH_VECTOR(n, add_distances, ROWS, c, in, m, off, s);
+        EACH_VECTOR(n, add_distances, (int)(rows - r), c, in, m, off, s);
         for (int64_t k = 0; k < n; k++) {
             real e = off[k] / (real)rows;
-            m[j + k] += e;
-            s[j + k] -= (real)rows * e * e;
+            m[k] += e;
+            s[k] -= (real)rows * e * e;
         }
     }
 }
 
-static void products_narrow(int64_t rows, int64_t c, const real *gy, const real *x, vec mean, int64_t n, real *sum, real *product)
+static inline void add_products(const bool whole, int64_t j, int64_t n, const int count, int64_t c, const real *gy, const real *x,
+                                const real *mean, real *sum, real *product)
 {
-    vec s = v_zero(), t = v_zero();
-    for (int64_t r = 0; r < rows; r++, x += c, gy += c) {
-        vec g = v_load_n(gy, n);
+    vec m = load(whole, mean + j, n), s = load(whole, sum + j, n), t = load(whole, product + j, n);
+    for (int r = 0; r < count; r++) {
+        vec g = load(whole, gy + r * c + j, n);
         s = v_add(s, g);
-        t = v_fma(g, v_sub(v_load_n(x, n), mean), t);
+        t = v_fma(g, v_sub(load(whole, x + r * c + j, n), m), t);
     }
-    v_store_n(sum, s, n);
-    v_store_n(product, t, n);
-}
-
-static void products_block(int64_t rows, int64_t c, const real *gy, const real *x, const real *mean, real *sum, real *product)
-{
-    vec s[VECTORS], t[VECTORS];
-    for (int p = 0; p < VECTORS; p++)
-        s[p] = t[p] = v_zero();
-    for (int64_t r = 0; r < rows; r++, x += c, gy += c)
-        for (int p = 0; p < VECTORS; p++) {
-            vec g = v_load(gy + p * VL);
-            s[p] = v_add(s[p], g);
-            t[p] = v_fma(g, v_sub(v_load(x + p * VL), v_load(mean + p * VL)), t[p]);
-        }
-    for (int p = 0; p < VECTORS; p++) {
-        v_store(sum + p * VL, s[p]);
-        v_store(product + p * VL, t[p]);
-    }
+    store(whole, sum + j, s, n);
+    store(whole, product + j, t, n);
 }
 
 void K(norm_column_products)(int64_t rows, int64_t c, const void *gy, const void *x, const void *mean, void *sum, void *product)
 {
-    const real *g = gy, *in = x, *m = mean;
-    real *s = sum, *t = product;
-    int64_t j = 0;
-    for (; j + BLOCK <= c; j += BLOCK)
-        products_block(rows, c, g + j, in + j, m + j, s + j, t + j);
-    for (; j < c; j += VL)
-        products_narrow(rows, c, g + j, in + j, v_load_n(m + j, c - j), c - j, s + j, t + j);
+    const real *g = gy, *in = x;
+    int64_t r = 0;
+    memset(sum, 0, (size_t)c * sizeof(real));
+    memset(product, 0, (size_t)c * sizeof(real));
+    for (; r + ROWS <= rows; r += ROWS, in += ROWS * c, g += ROWS * c)
+        EACH_VECTOR(c, add_products, ROWS, c, g, in, mean, sum, product);
+    EACH_VECTOR(c, add_products, (int)(rows - r), c, g, in, mean, sum, product);
 }
 
 /* ---- rows ---- */
