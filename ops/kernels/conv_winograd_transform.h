@@ -83,12 +83,17 @@ WINO_INLINE void wino_weight_adjoint(const vec *t, vec *g)
 
 /* ---- both axes ---- */
 
+/* Hides where a distance comes from: what is known to stay the same makes the compiler keep all 36 places, on the stack. */
+#define WINO_FRESH(distance) __asm__("" : "+r"(distance))
+
 typedef void (*wino_axis)(const vec *from, vec *to);
 
 /* One vector of each of n x n elements, `row` and `column` floats apart, to m x m elements by `axis`, which makes m of n. */
 WINO_INLINE void wino_both(int n, int m, wino_axis axis, const float *from, int64_t row, int64_t column, vec to[WINO_IN][WINO_IN])
 {
     vec half[WINO_IN][WINO_IN];
+    WINO_FRESH(row);
+    WINO_FRESH(column);
     WINO_UNROLLED for (int x = 0; x < n; x++) {
         vec d[WINO_IN];
         WINO_UNROLLED for (int y = 0; y < n; y++)
@@ -106,6 +111,7 @@ WINO_INLINE void wino_both(int n, int m, wino_axis axis, const float *from, int6
 /* Stores that are far apart wait for their cache lines one after the other unless these were asked for: the lines of the 36 products. */
 WINO_INLINE void wino_ask(const float *products, int64_t spread)
 {
+    WINO_FRESH(spread);
     WINO_UNROLLED for (int k = 0; k < WINO_PRODUCTS; k++)
         __builtin_prefetch(products + k * spread, 1);
 }
@@ -115,6 +121,7 @@ WINO_INLINE void wino_to_products(int n, wino_axis axis, const float *from, int6
 {
     vec t[WINO_IN][WINO_IN];
     wino_both(n, WINO_IN, axis, from, row, column, t);
+    WINO_FRESH(spread);
     WINO_UNROLLED for (int y = 0; y < WINO_IN; y++)
         WINO_UNROLLED for (int x = 0; x < WINO_IN; x++)
             v_store(products + (y * WINO_IN + x) * spread, t[y][x]);
